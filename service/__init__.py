@@ -1,0 +1,1 @@
+"""The product without HTTP: campaigns run as BPMN, people, titles and their records."""
