@@ -1,0 +1,121 @@
+"""One database, SQLite or PostgreSQL: connections, and transactions that commit whole or not at all."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from service.errors import Text, Unavailable
+
+#: SQLSTATEs after which PostgreSQL asks to repeat the transaction.
+RETRYABLE = frozenset({"40001", "40P01"})
+
+
+def _dumps(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+class Database:
+    """Connections to one database.
+
+    SQLite runs in WAL with `synchronous=FULL` (a commit survives power loss) and takes its write lock when a
+    writing transaction begins; PostgreSQL runs READ COMMITTED with explicit row locks.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
+        if self.is_sqlite:
+            options["connect_args"] = {"timeout": 30, "check_same_thread": False}
+        else:
+            options |= {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 20}
+        self.engine: Engine = create_engine(url, **options)
+        self._locks: dict[str, threading.RLock] = {}
+        self._locks_guard = threading.Lock()
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self.engine, "connect", _prepare_postgresql)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction for reading only."""
+        with self.engine.connect() as connection:
+            yield connection
+            connection.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that commits on leaving, or rolls back whole when an exception leaves it.
+
+        Raises `Unavailable` when the database is locked for too long, full or gone.
+        """
+        try:
+            with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+                yield connection
+        except OperationalError as error:
+            raise Unavailable(
+                Text("数据库暂时不可用，请稍后重试；没有写入任何内容", "The database is unavailable; nothing was written, try again")
+            ) from error
+
+    @contextmanager
+    def instance_lock(self, instance_id: str) -> Iterator[None]:
+        """Hold the in-process lock of an instance (SQLite only: on PostgreSQL its row is locked instead).
+
+        It keeps the engine's work outside SQLite's single write lock.
+        """
+        if not self.is_sqlite:
+            yield
+            return
+        with self._locks_guard:
+            lock = self._locks.setdefault(instance_id, threading.RLock())
+        with lock:
+            yield
+
+    def lock_topic(self, connection: Connection, topic: str) -> None:
+        """Serialise transactions that speak of the same `topic` until they end (SQLite already does)."""
+        if not self.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:topic, 0))"), {"topic": topic})
+
+    def dispose(self) -> None:
+        """Close all pooled connections."""
+        self.engine.dispose()
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Whether the database asks to repeat the whole transaction (serialisation failure, deadlock)."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in RETRYABLE
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "busy_timeout=30000",
+        "trusted_schema=OFF",
+        "cache_size=-16000",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that turns into a writer fails at once instead of waiting: writers say so first.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout='10s'")
+        cursor.execute("SET idle_in_transaction_session_timeout='60s'")
+        cursor.execute("SET timezone='UTC'")
+    connection.commit()
