@@ -20,6 +20,30 @@ def _dumps(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
+class Transaction:
+    """One transaction that first only reads and becomes a writer when it is told to.
+
+    On SQLite the single write lock is taken by `begin_writing`, so that long computations happen before it; what
+    was read before may then be stale and has to be guarded by a version. On PostgreSQL it is one transaction.
+    """
+
+    def __init__(self, connection: Connection, *, is_sqlite: bool) -> None:
+        self.connection = connection
+        self.writing = False
+        self._is_sqlite = is_sqlite
+
+    def begin_writing(self) -> None:
+        """Become a writer; does nothing the second time."""
+        if self.writing:
+            return
+        self.writing = True
+        if self._is_sqlite:
+            if self.connection.in_transaction():
+                self.connection.rollback()
+            self.connection.execution_options(writes=True)
+            self.connection.begin()
+
+
 class Database:
     """Connections to one database.
 
@@ -53,16 +77,34 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
+        """A writing transaction; see `transaction`."""
+        with self.transaction() as transaction:
+            transaction.begin_writing()
+            yield transaction.connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
         """A transaction that commits on leaving, or rolls back whole when an exception leaves it.
 
         Raises `Unavailable` when the database is locked for too long, full or gone.
         """
         try:
-            with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
-                yield connection
+            with self.engine.connect() as connection:
+                transaction = Transaction(connection, is_sqlite=self.is_sqlite)
+                yield transaction
+                if connection.in_transaction():
+                    if transaction.writing:
+                        connection.commit()
+                    else:
+                        connection.rollback()
         except OperationalError as error:
+            if is_retryable(error):
+                raise
             raise Unavailable(
-                Text("数据库暂时不可用，请稍后重试；没有写入任何内容", "The database is unavailable; nothing was written, try again")
+                Text(
+                    "数据库暂时不可用，请稍后重试；没有写入任何内容",
+                    "The database is unavailable; nothing was written, try again",
+                )
             ) from error
 
     @contextmanager
