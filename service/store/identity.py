@@ -162,18 +162,20 @@ person = Table(
     Column("disabled_at", Instant),
 )
 
-#: A person holds a role in an organisation from the first to the last day (`valid_to` included; null: open).
+#: A person holds a role in an organisation from the first to the last day (`valid_to` included; null: open);
+#: only the product's duties may be held without an organisation.
 membership = Table(
     "membership",
     metadata,
     Column("id", Id, primary_key=True),
     Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
     Column("role", String(60), nullable=False),
-    Column("organisation_id", ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("organisation_id", ForeignKey("organisation.id"), index=True),
     Column("valid_from", Date, nullable=False),
     Column("valid_to", Date),
     Column("granted_by", ForeignKey("person.id")),
     Column("granted_at", Instant, nullable=False),
+    CheckConstraint("organisation_id IS NOT NULL OR substr(role, 1, 5) = 'duty.'", name="sits_somewhere"),
     Index(None, "role", "organisation_id"),
 )
 
@@ -251,10 +253,14 @@ APPEND_ONLY: dict[str, tuple[str, ...]] = {
         for verb in ("UPDATE", "DELETE")
     ),
     "postgresql": (
-        "CREATE OR REPLACE FUNCTION security_event_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'security_event is append-only'; END $$",
-        "CREATE OR REPLACE TRIGGER security_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "
-        "ON security_event EXECUTE FUNCTION security_event_append_only()",
+        (
+            "CREATE OR REPLACE FUNCTION security_event_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'security_event is append-only'; END $$"
+        ),
+        (
+            "CREATE OR REPLACE TRIGGER security_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "
+            "ON security_event EXECUTE FUNCTION security_event_append_only()"
+        ),
     ),
 }
 
