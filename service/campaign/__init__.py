@@ -1,0 +1,1 @@
+"""The campaign's own matter: calendar, windows, units, quotas, scores, titles, filings and notices."""
