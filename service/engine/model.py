@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from service.errors import Text
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from service.engine.forms import Form
 
 #: A value the engine may hold: what JSON can say.
-type Json = None | bool | int | float | str | list[Json] | dict[str, Json]
-type Variables = dict[str, Any]
-type Functions = Mapping[str, Callable[..., Any]]
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Variables: TypeAlias = dict[str, Any]
+Functions: TypeAlias = Mapping[str, Callable[..., Any]]
 
 
 @dataclass(frozen=True, slots=True)
