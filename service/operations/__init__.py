@@ -1,0 +1,1 @@
+"""The named operations that diagrams may call; one module per subject."""
