@@ -119,7 +119,7 @@ class System:
         unit_id: str | None = None,
     ) -> Functions:
         """Return what expressions of one instance may call: calendar, plan year, submitted forms."""
-        from service.campaign.calendar import functions_for
+        from service.campaign.date_functions import functions_for
         from service.campaign.windows import functions_for_plan
         from service.submissions import functions_for_matter
 

@@ -110,11 +110,15 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Receive:
-    """An awaited message (`cl:receive`): the key it is found by, and variable name by payload name."""
+    """An awaited message (`cl:receive`): the key it is found by, and variable name by payload name.
+
+    Persons of the roles in `by` may send it themselves from the matter's page.
+    """
 
     message: str
     key: "Expression | None"
     variables: Mapping[str, str]
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
