@@ -1,34 +1,137 @@
 """One step of one instance: lock it, load it, run it until it waits, record everything in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
-from sqlalchemy import RowMapping, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
-from service import history
-from service.assignment import Assignment, assign
-from service.engine import deadlines
+from service import history, incidents, recording
 from service.engine.model import Element, Functions, Procedure, ProcessDefinition, Variables
-from service.engine.runtime import Machine, OpenTask
-from service.errors import AppError, Conflict, Text
+from service.engine.runtime import EngineIncident, Machine
+from service.errors import Conflict, NotFound, Text
 from service.operations import registry
 from service.store import procedure as tables
-from service.store.database import Transaction
+from service.store.database import Transaction, is_retryable
 from service.store.ids import new_id
+from service.submissions import Submission
 from service.system import System
 
-#: Sorts tasks without a due instant after all others.
-FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
-#: Attempts of an engine job (timer, message) before it becomes an incident.
-ENGINE_ATTEMPTS = 5
+T = TypeVar("T")
+
+#: How often a step is tried again when another process was faster.
+TRIES = 6
 
 _INSTANCE = select(tables.instance).where(tables.instance.c.id == bindparam("instance_id")).with_for_update()
+_INSERT_HISTORY = insert(tables.history)
+_CHANGED = (
+    "version",
+    "machine",
+    "state",
+    "ended_at",
+    "title",
+    "unit_id",
+    "organisation_id",
+    "plan_year_id",
+    "history_seq",
+    "history_head",
+)
+_UPDATE_INSTANCE = (
+    update(tables.instance)
+    .where(tables.instance.c.id == bindparam("this"), tables.instance.c.version == bindparam("seen"))
+    .values({name: bindparam(name) for name in _CHANGED})
+)
 
 
 class Stale(Exception):
     """Another process moved the instance between reading and writing; the whole step is tried again."""
+
+
+def attempt(system: System, instance_id: str, work: Callable[[Transaction], T]) -> T:
+    """Run `work` in a transaction that holds the instance, again when another process was faster.
+
+    When the engine cannot go on, nothing of `work` is kept and an incident is written. Raises `EngineIncident`
+    then, `Conflict` after too many tries, and what `work` raises.
+    """
+    for _ in range(TRIES):
+        try:
+            with system.database.instance_lock(instance_id), system.database.transaction() as transaction:
+                return work(transaction)
+        except Stale:
+            continue
+        except EngineIncident as error:
+            with system.database.write() as connection:
+                incidents.report(
+                    connection,
+                    instance_id=instance_id,
+                    element_id=error.element,
+                    text=error.text,
+                    facts={},
+                    at=system.now(connection),
+                )
+            raise
+        except DBAPIError as error:
+            if not is_retryable(error):
+                raise
+    raise Conflict(
+        Text("这件事项正在被其他人办理，请刷新后再试", "Others are working on this matter; reload and try again")
+    )
+
+
+def refuse(error: EngineIncident) -> Conflict:
+    """Return what a person reads whose click the engine could not carry out."""
+    return Conflict(
+        Text(
+            f"流程无法继续，您的提交没有生效，已通知流程管理员：{error.text.zh}",
+            f"The procedure cannot go on; nothing was saved, the process administrators were told: {error.text.en}",
+        ),
+        element=error.element,
+    )
+
+
+def locked_row(connection: Connection, instance_id: str) -> RowMapping:
+    """Return all columns of an instance, its row locked (PostgreSQL). Raises `NotFound`."""
+    row = connection.execute(_INSTANCE, {"instance_id": instance_id}).mappings().one_or_none()
+    if row is None:
+        raise NotFound(Text("没有这个流程实例", "There is no such process instance"))
+    return row
+
+
+def add_history(
+    system: System,
+    connection: Connection,
+    row: dict[str, Any],
+    *,
+    at: datetime,
+    actor_id: str | None,
+    action: str,
+    detail: Mapping[str, Any],
+    trace: list[list[str]],
+) -> None:
+    """Append to the history of the instance `row` and move its head in `row`; the caller writes `row`."""
+    entry: dict[str, Any] = {
+        "instance_id": row["id"],
+        "seq": row["history_seq"] + 1,
+        "at": at,
+        "actor_id": actor_id,
+        "action": action,
+        "detail": dict(detail),
+        "trace": trace,
+    }
+    entry["hash"] = history.link(system.settings.secret, row["history_head"], row["id"], entry)
+    row["history_seq"], row["history_head"] = entry["seq"], entry["hash"]
+    connection.execute(_INSERT_HISTORY, entry)
+
+
+def write_instance(connection: Connection, row: dict[str, Any]) -> None:
+    """Write what a step changed on its instance. Raises `Stale` when somebody else was faster."""
+    seen = row["version"]
+    row["version"] = seen + 1
+    values = {name: row[name] for name in _CHANGED}
+    if connection.execute(_UPDATE_INSTANCE, {**values, "this": row["id"], "seen": seen}).rowcount != 1:
+        raise Stale
 
 
 @dataclass(slots=True)
@@ -44,9 +147,12 @@ class Step:
     procedure: Procedure
     functions: Functions
     machine: Machine
-    is_new: bool = False
-    #: Ids of the task rows opened by this step.
-    opened: list[str] = field(default_factory=list)
+    #: What this step submits: expressions see it before it is written.
+    submission: Submission | None = None
+    #: Element a return goes to; its new task is marked as returned.
+    returning: str | None = None
+    #: Task rows opened by this step.
+    opened: list[dict[str, Any]] = field(default_factory=list)
     left_jobs: bool = False
     _tasks: set[str] = field(default_factory=set)
     _waits: set[str] = field(default_factory=set)
@@ -59,19 +165,22 @@ class Step:
         cls,
         system: System,
         transaction: Transaction,
-        row: RowMapping | None,
+        row: RowMapping,
         at: datetime,
         actor_id: str | None,
+        submission: Submission | None = None,
     ) -> "Step":
         """Load the instance of `row` (all columns of `instance`). Raises `Conflict` when it is not running."""
-        if row is None or row["state"] not in ("active", "incident"):
+        if row["state"] != "active":
             raise Conflict(Text("事项已结束或暂停，不能继续办理", "The matter has ended or is suspended"))
         connection = transaction.connection
         procedure = system.procedure(connection, row["deployment_id"])
         definition = procedure.processes[row["process_key"]]
-        functions = _functions(system, transaction, at, row)
+        functions = _functions(system, transaction, at, row, submission)
         machine = Machine.load(definition, procedure, row["machine"], functions)
-        step = cls(system, transaction, at, actor_id, dict(row), definition, procedure, functions, machine)
+        step = cls(
+            system, transaction, at, actor_id, dict(row), definition, procedure, functions, machine, submission
+        )
         step._tasks = {one.ref for one in machine.user_tasks()}
         step._waits = {one.ref for one in machine.waits()}
         step._timers = {one.ref for one in machine.timers()}
@@ -90,22 +199,25 @@ class Step:
         at: datetime,
         actor_id: str | None,
         parent: Mapping[str, Any] | None = None,
-        matter_id: str | None = None,
         business_key: str | None = None,
         idempotency_key: str | None = None,
+        submission: Submission | None = None,
     ) -> "Step":
-        """Make a new instance of process `key`; it joins `matter_id` unless the process has a matter of its own."""
+        """Make a new instance of process `key` and write it, not yet run.
+
+        It joins the matter of `parent` unless the process has a matter of its own (`cl:matter`).
+        """
+        transaction.begin_writing()
         connection = transaction.connection
         procedure = system.procedure(connection, deployment_id)
         definition = procedure.processes[key]
-        own = definition.own_matter or matter_id is None
-        instance_id = new_id()
+        own = definition.own_matter or parent is None
         row: dict[str, Any] = {
-            "id": instance_id,
+            "id": new_id(),
             "process_key": key,
             "definition_id": definition_id,
             "deployment_id": deployment_id,
-            "matter_id": new_id() if own else matter_id,
+            "matter_id": new_id() if parent is None or own else parent["matter_id"],
             "parent_id": parent["id"] if parent else None,
             "business_key": business_key,
             "unit_id": variables.get("unit_id"),
@@ -122,41 +234,43 @@ class Step:
             "ended_at": None,
             "idempotency_key": idempotency_key,
         }
-        functions = _functions(system, transaction, at, row)
+        functions = _functions(system, transaction, at, row, submission)
         given: Variables = {
             "unit_id": None,
             "organisation_id": None,
             "plan_year_id": None,
             "starter_id": actor_id,
             **variables,
-            "instance_id": instance_id,
+            "instance_id": row["id"],
             "matter_id": row["matter_id"],
         }
         if definition.title is not None:
             row["title"] = str(definition.title.evaluate(given, functions))[:400]
         elif parent is not None and not own:
             row["title"] = parent["title"]
-        machine = Machine.start(definition, procedure, given, at, functions)
-        step = cls(system, transaction, at, actor_id, row, definition, procedure, functions, machine, is_new=True)
         if own:
-            step._matter = {"new": True}
+            _insert_matter(connection, row)
+        connection.execute(insert(tables.instance), row)
+        machine = Machine.start(definition, procedure, given, at, functions)
+        step = cls(
+            system, transaction, at, actor_id, row, definition, procedure, functions, machine, submission
+        )
+        step._checked = True
         return step
+
+    @property
+    def connection(self) -> Connection:
+        """The transaction's connection."""
+        return self.transaction.connection
 
     @property
     def instance_id(self) -> str:
         """Id of the instance this step moves."""
         return str(self.row["id"])
 
-    def element(self, element_id: str) -> Element:
+    def element(self, process_key: str, element_id: str) -> Element:
         """Return an element of this process or of one it calls."""
-        found = self.definition.elements.get(element_id)
-        if found is not None:
-            return found
-        return next(
-            process.elements[element_id]
-            for process in self.procedure.processes.values()
-            if element_id in process.elements
-        )
+        return self.procedure.processes[process_key].elements[element_id]
 
     def go_on(self) -> None:
         """Run until the instance waits or has ended; operations run in the write transaction."""
@@ -165,9 +279,9 @@ class Step:
             self.begin_writing()
             one = waiting[0]
             context = registry.Context(
-                connection=self.transaction.connection,
+                connection=self.connection,
                 now=self.at,
-                calendar=self.system.calendar(self.transaction.connection),
+                calendar=self.system.calendar(self.connection),
                 instance=registry.InstanceFacts(
                     id=self.instance_id,
                     matter_id=self.row["matter_id"],
@@ -193,27 +307,49 @@ class Step:
             return
         self._checked = True
         self.transaction.begin_writing()
-        if self.is_new or not self.system.database.is_sqlite:
+        if not self.system.database.is_sqlite:
             return
-        version = self.transaction.connection.scalar(
+        version = self.connection.scalar(
             select(tables.instance.c.version).where(tables.instance.c.id == self.instance_id)
         )
         if version != self.row["version"]:
             raise Stale
 
-    def record(self, action: str, detail: Mapping[str, Any]) -> None:
-        """Write the instance, its tasks, waits, timers, messages and one history row. Raises `Stale`."""
+    def record(self, action: str, detail: Mapping[str, Any], *, closed: str | None = None) -> None:
+        """Write the instance, its tasks, waits, timers, messages and one history row. Raises `Stale`.
+
+        `closed` is the ref of the user task whose row the caller has written.
+        """
         self._adopt()
         self.transaction.begin_writing()
-        if self.machine.completed and self.row["state"] in ("active", "incident"):
+        if self.machine.completed:
             self.row["state"], self.row["ended_at"] = "completed", self.at
-        self._write_history(action, detail)
-        self._write_instance()
-        self._write_tasks()
-        self._write_waits()
-        self._write_timers()
-        self._write_sent()
+        add_history(
+            self.system,
+            self.connection,
+            self.row,
+            at=self.at,
+            actor_id=self.actor_id,
+            action=action,
+            detail=detail,
+            trace=[
+                [one.element_id, one.element_type, one.event, one.process_key]
+                for one in self.machine.drain_trace()
+            ],
+        )
+        self.row["machine"] = self.machine.dump()
+        write_instance(self.connection, self.row)
+        self._tasks = recording.write_tasks(self, self._tasks, closed)
+        self._waits = recording.write_waits(self, self._waits)
+        self._timers = recording.write_timers(self, self._timers)
+        recording.write_sent(self)
         self._write_matter()
+
+    def cancel(self, action: str, detail: Mapping[str, Any]) -> None:
+        """End the instance here and now: everything open in it is cancelled."""
+        self.machine.cancel(self.at)
+        self.row["state"], self.row["ended_at"] = "cancelled", self.at
+        self.record(action, detail)
 
     def _adopt(self) -> None:
         """Take over what an operation said of the matter: unit, plan year, title."""
@@ -225,242 +361,21 @@ class Step:
         if "title" in self._matter:
             self.row["title"] = self._matter["title"]
         if changed:
-            self.functions = _functions(self.system, self.transaction, self.at, self.row)
+            self.functions = _functions(self.system, self.transaction, self.at, self.row, self.submission)
             self.machine.functions = self.functions
 
-    def _write_history(self, action: str, detail: Mapping[str, Any]) -> None:
-        self.row["history_seq"] += 1
-        row = {
-            "instance_id": self.instance_id,
-            "seq": self.row["history_seq"],
-            "at": self.at,
-            "actor_id": self.actor_id,
-            "action": action,
-            "detail": dict(detail),
-            "trace": [[one.element_id, one.element_type, one.event, one.process_key] for one in self.machine.drain_trace()],
-        }
-        secret = self.system.settings.secret
-        row["hash"] = history.link(secret, self.row["history_head"], self.instance_id, row)
-        self.row["history_head"] = row["hash"]
-        self._pending_history = row
-
-    def _write_instance(self) -> None:
-        connection = self.transaction.connection
-        seen = self.row["version"]
-        self.row["version"] = seen + 1
-        self.row["machine"] = self.machine.dump()
-        if self.is_new:
-            if self._matter.pop("new", False):
-                connection.execute(
-                    insert(tables.matter).values(
-                        id=self.row["matter_id"],
-                        process_key=self.row["process_key"],
-                        title=self.row["title"],
-                        unit_id=self.row["unit_id"],
-                        organisation_id=self.row["organisation_id"],
-                        plan_year_id=self.row["plan_year_id"],
-                        opened_at=self.at,
-                        opened_by=self.actor_id,
-                    )
-                )
-            connection.execute(insert(tables.instance), self.row)
-        else:
-            changed = {
-                name: self.row[name]
-                for name in (
-                    "version",
-                    "machine",
-                    "state",
-                    "ended_at",
-                    "title",
-                    "unit_id",
-                    "organisation_id",
-                    "plan_year_id",
-                    "history_seq",
-                    "history_head",
-                )
-            }
-            result = connection.execute(_UPDATE_INSTANCE, {**changed, "this": self.instance_id, "seen": seen})
-            if result.rowcount != 1:
-                raise Stale
-        connection.execute(_INSERT_HISTORY, self._pending_history)
-
-    def _write_tasks(self) -> None:
-        connection = self.transaction.connection
-        now_open = {one.ref: one for one in self.machine.user_tasks()}
-        gone = self._tasks - now_open.keys()
-        if gone:
-            connection.execute(
-                update(tables.task)
-                .where(
-                    tables.task.c.instance_id == self.instance_id,
-                    tables.task.c.ref.in_(gone),
-                    tables.task.c.state.in_(("open", "queued")),
-                )
-                .values(state="cancelled", closed_at=self.at)
-            )
-        rows: list[dict[str, Any]] = []
-        for ref in now_open.keys() - self._tasks:
-            rows += self._task_rows(now_open[ref])
-        if rows:
-            connection.execute(_INSERT_TASK, rows)
-            self.opened = [row["id"] for row in rows if row["state"] == "open"]
-        self._tasks = set(now_open)
-
-    def _task_rows(self, opened: OpenTask) -> list[dict[str, Any]]:
-        element = self.element(opened.element_id)
-        connection = self.transaction.connection
-        owners = assign(
-            connection,
-            self.procedure,
-            element,
-            opened.variables,
-            self.functions,
-            matter_id=self.row["matter_id"],
-            at=self.at,
-        )
-        due = None
-        if element.due is not None:
-            due = deadlines.resolve_due(element.due, self.at, opened.variables, self.functions)
-        in_turn = element.spread is not None and element.spread.sequential
-        rows = []
-        for turn, owner in enumerate(owners):
-            task_id = new_id()
-            rows.append(
-                {
-                    "id": task_id,
-                    "instance_id": self.instance_id,
-                    "matter_id": self.row["matter_id"],
-                    "process_key": self.row["process_key"],
-                    "element_id": element.id,
-                    "ref": opened.ref,
-                    "name_zh": element.name.zh,
-                    "name_en": element.name.en,
-                    "title": self.row["title"],
-                    "unit_id": self.row["unit_id"],
-                    "role": owner.role,
-                    "organisation_id": None if owner.orphan else owner.organisation_id,
-                    "person_id": owner.person_id,
-                    "named": owner.named,
-                    "excluded": list(owner.excluded) or None,
-                    "turn": turn,
-                    "state": "queued" if in_turn and turn > 0 else "open",
-                    "priority": element.priority,
-                    "created_at": self.at,
-                    "due_at": due,
-                    "sort_at": due or FAR_FUTURE,
-                    "sent_by": self.actor_id,
-                    "returned": False,
-                    "form": element.form,
-                }
-            )
-            if owner.orphan:
-                self._report_orphan(element, owner)
-            if due is not None:
-                self._schedule_reminders(task_id, element, due, opened.variables)
-        return rows
-
-    def _report_orphan(self, element: Element, owner: Assignment) -> None:
-        role = owner.role or "—"
-        report_incident(
-            self.transaction,
-            instance_id=self.instance_id,
-            element_id=element.id,
-            text=Text(
-                f"步骤“{element.name.zh}”没有可以办理的人（角色 {role}），已转给流程管理员",
-                f"Nobody can do step “{element.name.en}” (role {role}); the process administrators have it",
-            ),
-            facts={"role": owner.role, "organisation": owner.organisation_id},
-            at=self.at,
-        )
-
-    def _schedule_reminders(self, task_id: str, element: Element, due: datetime, variables: Variables) -> None:
-        for index, before in enumerate(element.remind):
-            # A reminder's distance is measured backwards from the due instant.
-            distance = deadlines.resolve_due(before, self.at, variables, self.functions) - self.at
-            self.add_job("reminder", due - distance, {"task": task_id}, dedupe=f"reminder:{task_id}:{index}")
-
-    def _write_waits(self) -> None:
-        connection = self.transaction.connection
-        now_open = {one.ref: one for one in self.machine.waits()}
-        gone = self._waits - now_open.keys()
-        if gone:
-            connection.execute(
-                delete(tables.subscription).where(
-                    tables.subscription.c.instance_id == self.instance_id, tables.subscription.c.ref.in_(gone)
-                )
-            )
-        fresh = [now_open[ref] for ref in now_open.keys() - self._waits]
-        if fresh:
-            for one in sorted(fresh, key=lambda wait: (wait.message, wait.key)):
-                self.system.database.lock_topic(connection, f"{one.message}|{one.key}")
-            connection.execute(
-                insert(tables.subscription),
-                [
-                    {
-                        "instance_id": self.instance_id,
-                        "ref": one.ref,
-                        "element_id": one.element_id,
-                        "message": one.message,
-                        "key": one.key,
-                        "created_at": self.at,
-                    }
-                    for one in fresh
-                ],
-            )
-            self._take_early([(one.message, one.key) for one in fresh])
-        self._waits = set(now_open)
-
-    def _take_early(self, awaited: Sequence[tuple[str, str]]) -> None:
-        """Send messages that came before anybody waited on their way again."""
-        early = tables.early_message
-        connection = self.transaction.connection
-        for message, key in awaited:
-            found = connection.execute(
-                select(early).where(early.c.message == message, early.c.key == key, early.c.expires_at > self.at)
-            ).all()
-            for one in found:
-                connection.execute(delete(early).where(early.c.id == one.id))
-                self.add_job("message", self.at, {"message": message, "key": key, "payload": one.payload})
-
-    def _write_timers(self) -> None:
-        now_open = {one.ref: one for one in self.machine.timers()}
-        gone = self._timers - now_open.keys()
-        if gone:
-            self.transaction.connection.execute(
-                delete(tables.job).where(
-                    tables.job.c.dedupe_key.in_([f"timer:{self.instance_id}:{ref}" for ref in gone])
-                )
-            )
-        for ref in now_open.keys() - self._timers:
-            one = now_open[ref]
-            self.add_job(
-                "timer",
-                one.due_at,
-                {"ref": ref, "element": one.element_id},
-                dedupe=f"timer:{self.instance_id}:{ref}",
-            )
-        self._timers = set(now_open)
-
-    def _write_sent(self) -> None:
-        for one in self.machine.drain_sent():
-            self.add_job(
-                "message",
-                self.at,
-                {
-                    "message": one.message,
-                    "key": one.key,
-                    "payload": one.payload,
-                    "deployment": one.deployment,
-                    "sender": self.instance_id,
-                },
-            )
-
     def _write_matter(self) -> None:
-        connection = self.transaction.connection
         columns = ("title", "number", "status_zh", "status_en", "unit_id", "organisation_id", "plan_year_id")
         changed = {name: self._matter[name] for name in columns if name in self._matter}
-        if self.row["ended_at"] is not None and not connection.scalar(
+        if self.row["ended_at"] is not None and not self._others_run():
+            changed["closed_at"] = self.at
+        if changed:
+            self.connection.execute(
+                update(tables.matter).where(tables.matter.c.id == self.row["matter_id"]).values(**changed)
+            )
+
+    def _others_run(self) -> bool:
+        found = self.connection.scalar(
             select(tables.instance.c.id)
             .where(
                 tables.instance.c.matter_id == self.row["matter_id"],
@@ -468,93 +383,32 @@ class Step:
                 tables.instance.c.id != self.instance_id,
             )
             .limit(1)
-        ):
-            changed["closed_at"] = self.at
-        if changed:
-            connection.execute(
-                update(tables.matter).where(tables.matter.c.id == self.row["matter_id"]).values(**changed)
-            )
-
-    def add_job(
-        self, kind: str, due_at: datetime, payload: Mapping[str, Any], *, dedupe: str | None = None
-    ) -> None:
-        """Add a job of this instance to the transaction; see `jobs`."""
-        self.left_jobs = True
-        self.transaction.connection.execute(
-            _INSERT_JOB,
-            {
-                "id": new_id(),
-                "kind": kind,
-                "lane": "engine",
-                "instance_id": self.instance_id,
-                "dedupe_key": dedupe,
-                "payload": dict(payload),
-                "due_at": due_at,
-                "attempts": 0,
-                "max_attempts": ENGINE_ATTEMPTS,
-                "state": "ready",
-                "created_at": self.at,
-            },
         )
+        return found is not None
 
 
-_INSERT_TASK = insert(tables.task)
-_INSERT_JOB = insert(tables.job)
-_INSERT_HISTORY = insert(tables.history)
-_UPDATE_INSTANCE = (
-    update(tables.instance)
-    .where(tables.instance.c.id == bindparam("this"), tables.instance.c.version == bindparam("seen"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                "version",
-                "machine",
-                "state",
-                "ended_at",
-                "title",
-                "unit_id",
-                "organisation_id",
-                "plan_year_id",
-                "history_seq",
-                "history_head",
-            )
-        }
+def _insert_matter(connection: Connection, row: Mapping[str, Any]) -> None:
+    connection.execute(
+        insert(tables.matter).values(
+            id=row["matter_id"],
+            process_key=row["process_key"],
+            title=row["title"],
+            unit_id=row["unit_id"],
+            organisation_id=row["organisation_id"],
+            plan_year_id=row["plan_year_id"],
+            opened_at=row["started_at"],
+            opened_by=row["started_by"],
+        )
     )
-)
 
 
-def locked_instance() -> Select[Any]:
-    """Return the query of one instance by `instance_id`, its row locked (PostgreSQL)."""
-    return _INSTANCE
-
-
-def report_incident(
+def _functions(
+    system: System,
     transaction: Transaction,
-    *,
-    instance_id: str | None,
-    element_id: str | None,
-    text: Text,
-    facts: Mapping[str, Any],
     at: datetime,
-    job_id: str | None = None,
-) -> None:
-    """Write an incident row for the administrators."""
-    transaction.connection.execute(
-        insert(tables.incident).values(
-            id=new_id(),
-            instance_id=instance_id,
-            job_id=job_id,
-            element_id=element_id,
-            text_zh=text.zh,
-            text_en=text.en,
-            facts=dict(facts),
-            opened_at=at,
-        )
-    )
-
-
-def _functions(system: System, transaction: Transaction, at: datetime, row: Mapping[str, Any]) -> Functions:
+    row: Mapping[str, Any],
+    submission: Submission | None,
+) -> Functions:
     return system.functions(
         transaction.connection,
         at,
@@ -562,6 +416,5 @@ def _functions(system: System, transaction: Transaction, at: datetime, row: Mapp
         plan_year_id=row["plan_year_id"],
         organisation_id=row["organisation_id"],
         unit_id=row["unit_id"],
+        submission=submission,
     )
-
-

@@ -64,15 +64,20 @@ def submissions(connection: Connection, matter_id: str, form: str | None = None)
 FUNCTION_NAMES = frozenset({"submitted", "all_submitted"})
 
 
-def functions_for_matter(connection: Connection, matter_id: str | None) -> Mapping[str, Callable[..., Any]]:
+def functions_for_matter(
+    connection: Connection, matter_id: str | None, pending: Submission | None = None
+) -> Mapping[str, Callable[..., Any]]:
     """Return `submitted(form)` and `all_submitted(form)` for the expressions of one matter.
 
     `submitted` gives the data last submitted with the form (an empty object before), `all_submitted` a list of
-    `{by, at, organisation, outcome, data}`, oldest first.
+    `{by, at, organisation, outcome, data}`, oldest first. `pending` is being submitted and counts as the newest.
     """
 
     def read(form: str) -> list[Submission]:
-        return submissions(connection, matter_id, form) if matter_id is not None else []
+        found = submissions(connection, matter_id, form) if matter_id is not None else []
+        if pending is not None and pending.form == form and all(one.task_id != pending.task_id for one in found):
+            found.append(pending)
+        return found
 
     def submitted(form: str) -> Mapping[str, Any]:
         found = read(form)

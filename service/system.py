@@ -18,6 +18,7 @@ from service.operations import registry
 from service.store.database import Database
 from service.store.procedure import deployment_file, installation
 from service.store.procedure import blob as blob_table
+from service.submissions import Submission, functions_for_matter
 
 #: How many deployments' checked procedures one process keeps in memory.
 KEPT_PROCEDURES = 24
@@ -117,15 +118,17 @@ class System:
         plan_year_id: str | None,
         organisation_id: str | None = None,
         unit_id: str | None = None,
+        submission: Submission | None = None,
     ) -> Functions:
-        """Return what expressions of one instance may call: calendar, plan year, submitted forms."""
+        """Return what expressions of one instance may call: calendar, plan year, submitted forms.
+
+        `submission` is being submitted right now and not yet written.
+        """
         from service.campaign.date_functions import functions_for
         from service.campaign.windows import functions_for_plan
-        from service.submissions import functions_for_matter
-
         every: dict[str, Callable[..., Any]] = dict(functions_for(self.calendar(connection), at))
         every |= functions_for_plan(connection, plan_year_id, organisation_id=organisation_id, unit_id=unit_id)
-        every |= functions_for_matter(connection, matter_id)
+        every |= functions_for_matter(connection, matter_id, submission)
         return every
 
 

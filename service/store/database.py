@@ -60,8 +60,8 @@ class Database:
         else:
             options |= {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 20}
         self.engine: Engine = create_engine(url, **options)
-        self._locks: dict[str, threading.RLock] = {}
-        self._locks_guard = threading.Lock()
+        # Striped: two instances may share a lock, but the number of locks stays small for ever.
+        self._locks = [threading.RLock() for _ in range(256)]
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -116,9 +116,7 @@ class Database:
         if not self.is_sqlite:
             yield
             return
-        with self._locks_guard:
-            lock = self._locks.setdefault(instance_id, threading.RLock())
-        with lock:
+        with self._locks[hash(instance_id) % len(self._locks)]:
             yield
 
     def lock_topic(self, connection: Connection, topic: str) -> None:
