@@ -1,0 +1,199 @@
+"""Messages between process instances: a thrown message starts definitions, wakes waiting instances, or waits."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping, insert, select
+
+from service import deployments, recording
+from service.engine.model import ProcessDefinition
+from service.errors import Invalid, Text
+from service.step import Step
+from service.store import plan as plan_tables
+from service.store import procedure as tables
+from service.store.database import Transaction
+from service.store.ids import new_id
+from service.system import System
+
+#: How long a message waits for somebody who wants it, before it is forgotten (days).
+EARLY_DAYS = 400
+
+
+def send(
+    system: System,
+    message: str,
+    *,
+    key: str = "",
+    payload: Mapping[str, Any] | None = None,
+    by: str | None = None,
+) -> str:
+    """Put a message from outside on its way; returns the job's id. It is handled like one a diagram throws."""
+    if not message:
+        raise Invalid(Text("缺少消息名", "The message name is missing"), fields={"message": Text("必填", "Required")})
+    with system.database.write() as connection:
+        at = system.now(connection)
+        job_id = new_id()
+        connection.execute(
+            insert(tables.job).values(
+                id=job_id,
+                kind="message",
+                lane="engine",
+                payload={
+                    "message": message,
+                    "key": key,
+                    "payload": dict(payload or {}),
+                    "deployment": "newest",
+                    "by": by,
+                },
+                due_at=at,
+                attempts=0,
+                max_attempts=recording.ENGINE_ATTEMPTS,
+                state="ready",
+                created_at=at,
+            )
+        )
+    system.wake()
+    return job_id
+
+
+def route(system: System, transaction: Transaction, sent: Mapping[str, Any], at: datetime) -> list[str]:
+    """Give one thrown message to whom it concerns, in the transaction of its job.
+
+    It starts every process of the target deployment that starts on it, and a delivery job is made for each
+    instance that waits for it; a message nobody wants yet is kept for `EARLY_DAYS`. Returns new instance ids.
+    """
+    transaction.begin_writing()
+    connection = transaction.connection
+    message, key = str(sent["message"]), str(sent.get("key") or "")
+    system.database.lock_topic(connection, f"{message}|{key}")
+    started = [
+        _start(system, transaction, definition, definition_id, deployment_id, sent, at)
+        for definition, definition_id, deployment_id in _starting(system, transaction, sent)
+    ]
+    waiting = connection.execute(
+        select(tables.subscription)
+        .where(tables.subscription.c.message == message, tables.subscription.c.key == key)
+        .order_by(tables.subscription.c.instance_id, tables.subscription.c.ref)
+    ).all()
+    for one in waiting:
+        connection.execute(
+            insert(tables.job).values(
+                id=new_id(),
+                kind="delivery",
+                lane="engine",
+                instance_id=one.instance_id,
+                payload={
+                    "ref": one.ref,
+                    "element": one.element_id,
+                    "payload": sent.get("payload") or {},
+                    "by": sent.get("by"),
+                },
+                due_at=at,
+                attempts=0,
+                max_attempts=recording.ENGINE_ATTEMPTS,
+                state="ready",
+                created_at=at,
+            )
+        )
+    if not started and not waiting:
+        connection.execute(
+            insert(tables.early_message).values(
+                id=new_id(),
+                message=message,
+                key=key,
+                payload=dict(sent.get("payload") or {}),
+                sender_id=sent.get("sender"),
+                arrived_at=at,
+                expires_at=at + timedelta(days=EARLY_DAYS),
+            )
+        )
+    return started
+
+
+def deliver(
+    system: System, transaction: Transaction, row: RowMapping, sent: Mapping[str, Any], at: datetime
+) -> None:
+    """Give a message to the instance `row` at the wait it was found by; nothing when that wait is over."""
+    step = Step.load(system, transaction, row, at, sent.get("by"))
+    ref = sent["ref"]
+    if all(one.ref != ref for one in step.machine.waits()):
+        return
+    step.machine.deliver(ref, dict(sent.get("payload") or {}), at)
+    step.go_on()
+    step.begin_writing()
+    step.record("message", {"element": sent["element"]})
+
+
+def _starting(
+    system: System, transaction: Transaction, sent: Mapping[str, Any]
+) -> list[tuple[ProcessDefinition, str, str]]:
+    connection = transaction.connection
+    # A message that came early and is sent again has no target: it has already started what it could.
+    deployment_id = _target_deployment(system, transaction, sent) if sent.get("deployment") else None
+    if deployment_id is None:
+        return []
+    procedure = system.procedure(connection, deployment_id)
+    return [
+        (one, deployments.definition_id(connection, deployment_id, one.key), deployment_id)
+        for one in procedure.processes.values()
+        if one.starts_on == sent["message"]
+    ]
+
+
+def _target_deployment(system: System, transaction: Transaction, sent: Mapping[str, Any]) -> str | None:
+    """Return the deployment a started process runs under.
+
+    `starter`: the sender's own; `plan`: that of the plan year the payload names, so that an application runs
+    under its own year's rules; `newest`: the one in force.
+    """
+    connection = transaction.connection
+    wanted = sent.get("deployment")
+    if wanted == "plan":
+        plan_year_id = (sent.get("payload") or {}).get("plan_year_id")
+        found = connection.scalar(
+            select(plan_tables.plan_year.c.deployment_id).where(plan_tables.plan_year.c.id == plan_year_id)
+        )
+        if found is not None:
+            return str(found)
+    if wanted == "starter" and sent.get("sender") is not None:
+        return connection.scalar(
+            select(tables.instance.c.deployment_id).where(tables.instance.c.id == sent["sender"])
+        )
+    return system.installation(connection).deployment_id
+
+
+def _start(
+    system: System,
+    transaction: Transaction,
+    definition: ProcessDefinition,
+    definition_id: str,
+    deployment_id: str,
+    sent: Mapping[str, Any],
+    at: datetime,
+) -> str:
+    payload = dict(sent.get("payload") or {})
+    start = next(one for one in definition.elements.values() if one.type == "startEvent")
+    taken = payload
+    if start.receive is not None and start.receive.variables:
+        taken = {name: payload.get(source) for name, source in start.receive.variables.items()}
+    # Read, not locked: a start must never wait for the sender's next step.
+    parent = (
+        transaction.connection.execute(select(tables.instance).where(tables.instance.c.id == sent.get("sender")))
+        .mappings()
+        .one_or_none()
+    )
+    step = Step.begin(
+        system,
+        transaction,
+        deployment_id=deployment_id,
+        definition_id=definition_id,
+        key=definition.key,
+        variables=taken,
+        at=at,
+        actor_id=sent.get("by"),
+        parent=parent,
+    )
+    step.go_on()
+    step.record("start", {"message": sent["message"]})
+    return step.instance_id

@@ -1,0 +1,594 @@
+"""What people do with a task: claim it, hand it over, keep a draft, complete it, return the matter."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from service import clock, forms
+from service.campaign.options import source_for_task
+from service.engine import votes
+from service.engine.model import Element, Procedure, ProcessDefinition
+from service.engine.runtime import EngineIncident
+from service.errors import AppError, Conflict, Forbidden, Invalid, NotFound, Text
+from service.identity import people
+from service.identity.access import may_see_matter
+from service.identity.people import Person
+from service.rights import holds, may_do
+from service.step import Stale, Step, add_history, attempt, locked_row, refuse, write_instance
+from service.store import procedure as tables
+from service.store.database import Transaction
+from service.submissions import Submission
+from service.system import System
+
+#: Largest opinion or reason, in characters.
+LONGEST_OPINION = 4000
+#: What a task without a form may bring along, in characters of a text variable.
+LONGEST_VARIABLE = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What a completion led to; `next_task_id` is a task of the same instance this person now has."""
+
+    task_id: str
+    instance_id: str
+    matter_id: str
+    next_task_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A person who may be given a task."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnTarget:
+    """An earlier step the matter may go back to: why not (`refusal`), and what open steps that would cancel."""
+
+    element_id: str
+    name: Text
+    refusal: Text | None
+    cancels: tuple[Text, ...]
+
+
+def complete(
+    system: System,
+    person: Person,
+    task_id: str,
+    *,
+    outcome: str | None = None,
+    data: Mapping[str, Any] | None = None,
+    opinion: str | None = None,
+    idempotency_key: str | None = None,
+) -> Completed:
+    """Complete a task with the button `outcome`, its form's `data` and an `opinion`; the matter moves on.
+
+    Everything is one transaction. The same `idempotency_key` again gives the first answer. Raises `NotFound`
+    for who may not see the task, `Forbidden` for who may not do it, `Conflict` when it is done or the procedure
+    cannot go on, `Invalid` with `fields` for wrong data.
+    """
+
+    def work(transaction: Transaction, row: RowMapping, step: "_Opened") -> Completed:
+        element, definition = step.element, step.definition
+        chosen = _outcome(element, outcome)
+        said = _opinion(element, chosen, opinion)
+        fields = _data(system, transaction, step, row, dict(data or {}), chosen)
+        answer = _Answer(chosen, said, fields, idempotency_key)
+        if element.spread is not None:
+            return _vote(system, transaction, person, row, step, answer)
+        variables = {name: value for name, value in fields.items() if name in definition.reads}
+        if chosen is not None or element.form is not None:
+            variables["outcome"] = chosen
+        return _run(system, transaction, person, row, step, answer, variables)
+
+    return _on_task(system, person, task_id, work, idempotency_key)
+
+
+def return_targets(system: System, person: Person, task_id: str) -> list[ReturnTarget]:
+    """Return the earlier steps this task may be returned to, and what each return would cancel.
+
+    The rules are BPMN's token flow read backwards; a place where a return is not right says why.
+    """
+    with system.database.read() as connection:
+        row = _read(system, connection, person, task_id)
+        instance = connection.execute(
+            select(tables.instance).where(tables.instance.c.id == row["instance_id"])
+        ).mappings()
+        transaction = Transaction(connection, is_sqlite=system.database.is_sqlite)
+        step = Step.load(system, transaction, instance.one(), system.now(connection), person.id)
+        return [
+            ReturnTarget(
+                element_id=one.element_id,
+                name=step.element(one.process_key, one.element_id).name,
+                refusal=one.refusal,
+                cancels=tuple(step.element(process, element).name for process, element in one.cancels),
+            )
+            for one in step.machine.return_targets(row["ref"])
+        ]
+
+
+def return_to(
+    system: System,
+    person: Person,
+    task_id: str,
+    *,
+    element_id: str,
+    reason: str,
+    idempotency_key: str | None = None,
+) -> Completed:
+    """Return the matter to an earlier step; what is open behind it is cancelled, history stays.
+
+    Raises `Conflict` with the reason where a return is not right; nothing is cancelled then.
+    """
+    said = _text(reason, "reason", required=True)
+
+    def work(transaction: Transaction, row: RowMapping, opened: "_Opened") -> Completed:
+        step = opened.load(system, transaction, person, None)
+        target = next(
+            (one for one in step.machine.return_targets(row["ref"]) if one.element_id == element_id), None
+        )
+        if target is None or target.refusal is not None:
+            raise Conflict(
+                target.refusal
+                if target is not None and target.refusal is not None
+                else Text("不能退回到这个步骤", "The matter cannot be returned to this step"),
+                element=element_id,
+            )
+        step.returning = element_id
+        step.machine.return_to(target.ref, opened.at)
+        step.go_on()
+        step.begin_writing()
+        _close(
+            transaction, person, row, opened.at, _Answer(None, said, {}, idempotency_key), state="returned"
+        )
+        detail = {"task": row["id"], "element": row["element_id"], "to": element_id, "opinion": said}
+        step.record("return", detail, closed=row["ref"])
+        return _completed(system, person, row, step)
+
+    return _on_task(system, person, task_id, work, idempotency_key)
+
+
+def claim(system: System, person: Person, task_id: str) -> None:
+    """Take a task of the pool for oneself. Raises `Conflict` when somebody else has it."""
+    _reassign(system, person, task_id, "claim", person.id, None, only_pool=True)
+
+
+def release(system: System, person: Person, task_id: str) -> None:
+    """Give a claimed task back to the pool. Raises `Conflict` for a task the diagram named a person for."""
+    _reassign(system, person, task_id, "release", None, None)
+
+
+def hand_over(system: System, person: Person, task_id: str, *, to: str, reason: str) -> None:
+    """Give a task to another member who may do it, saying why; both find it in the history."""
+    said = _text(reason, "reason", required=True)
+    if to not in {one.id for one in candidates(system, person, task_id)}:
+        raise Invalid(
+            Text("只能转给可以办理该任务的人", "Only somebody who may do the task can be given it"),
+            fields={"to": Text("请选择可以办理的人", "Choose somebody who may do it")},
+        )
+    _reassign(system, person, task_id, "hand_over", to, said)
+
+
+def candidates(system: System, person: Person, task_id: str) -> list[Candidate]:
+    """Return who else may do a task: members of its role at its organisation who are not kept out of it."""
+    with system.database.read() as connection:
+        row = _read(system, connection, person, task_id)
+        if row["role"] is None or row["organisation_id"] is None:
+            return []
+        day = clock.city_day(system.now(connection))
+        members = people.members(connection, row["role"], row["organisation_id"], day)
+        allowed = [one for one in members if one != person.id and one not in (row["excluded"] or [])]
+        names = people.names(connection, allowed)
+        return [Candidate(one, names[one]) for one in allowed]
+
+
+def save_draft(system: System, person: Person, task_id: str, data: Mapping[str, Any]) -> datetime:
+    """Keep what a person has typed so far, unchecked; returns when. Only for who may do the task."""
+    with system.database.write() as connection:
+        row = _read(system, connection, person, task_id)
+        if row["state"] != "open" or not may_do(person, row):
+            raise Conflict(
+                Text("任务已不在您手上，草稿未保存", "The task is no longer yours; the draft was not kept")
+            )
+        at = system.now(connection)
+        kept = tables.task_draft
+        mine = (kept.c.task_id == task_id) & (kept.c.person_id == person.id)
+        if connection.execute(update(kept).where(mine).values(data=dict(data), saved_at=at)).rowcount == 0:
+            connection.execute(
+                insert(kept).values(task_id=task_id, person_id=person.id, data=dict(data), saved_at=at)
+            )
+        return at
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    outcome: str | None
+    opinion: str | None
+    data: Mapping[str, Any]
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A task a person is about to act on, its instance's row locked."""
+
+    at: datetime
+    instance: RowMapping
+    procedure: Procedure
+    definition: ProcessDefinition
+    element: Element
+
+    def load(
+        self, system: System, transaction: Transaction, person: Person, submission: Submission | None
+    ) -> Step:
+        return Step.load(system, transaction, self.instance, self.at, person.id, submission)
+
+
+def _on_task(
+    system: System,
+    person: Person,
+    task_id: str,
+    work: Callable[[Transaction, RowMapping, _Opened], Completed],
+    idempotency_key: str | None,
+) -> Completed:
+    with system.database.read() as connection:
+        instance_id = connection.scalar(select(tables.task.c.instance_id).where(tables.task.c.id == task_id))
+    if instance_id is None:
+        raise _unknown()
+
+    def attempt_once(transaction: Transaction) -> Completed:
+        connection = transaction.connection
+        instance = locked_row(connection, instance_id)
+        row = connection.execute(select(tables.task).where(tables.task.c.id == task_id)).mappings().one()
+        at = system.now(connection)
+        if row["state"] != "open":
+            return _done_before(system, transaction, person, row, at, idempotency_key)
+        if not may_do(person, row):
+            if not holds(person, row) and not may_see_matter(connection, person, row["matter_id"], at):
+                raise _unknown()
+            raise Forbidden(_why_not(transaction, person, row))
+        procedure = system.procedure(connection, instance["deployment_id"])
+        definition = procedure.processes[row["process_key"]]
+        opened = _Opened(at, instance, procedure, definition, definition.elements[row["element_id"]])
+        return work(transaction, row, opened)
+
+    try:
+        result = attempt(system, instance_id, attempt_once)
+    except EngineIncident as error:
+        raise refuse(error) from error
+    except IntegrityError as error:
+        if idempotency_key is not None and "idempotency" in str(error.orig):
+            raise Conflict(
+                Text(
+                    "这个 Idempotency-Key 已用于另一任务", "This Idempotency-Key was used for another task"
+                )
+            ) from error
+        raise
+    system.wake()
+    return result
+
+
+def _run(
+    system: System,
+    transaction: Transaction,
+    person: Person,
+    row: RowMapping,
+    opened: _Opened,
+    answer: _Answer,
+    variables: Mapping[str, Any],
+) -> Completed:
+    submission = Submission(
+        task_id=row["id"],
+        element_id=row["element_id"],
+        form=row["form"],
+        by=person.id,
+        organisation_id=row["organisation_id"],
+        at=opened.at,
+        outcome=answer.outcome,
+        opinion=answer.opinion,
+        data=answer.data,
+    )
+    step = opened.load(system, transaction, person, submission)
+    step.machine.complete(row["ref"], variables, opened.at)
+    step.go_on()
+    step.begin_writing()
+    _close(transaction, person, row, opened.at, answer)
+    closed = row["ref"] if opened.element.spread is None else None
+    step.record("complete", _detail(row, answer), closed=closed)
+    return _completed(system, person, row, step)
+
+
+def _vote(
+    system: System,
+    transaction: Transaction,
+    person: Person,
+    row: RowMapping,
+    opened: _Opened,
+    answer: _Answer,
+) -> Completed:
+    """Take one answer of a step given to several; the engine runs once, when the answers decide it."""
+    spread = opened.element.spread
+    assert spread is not None
+    mates = (tables.task.c.instance_id == row["instance_id"]) & (tables.task.c.ref == row["ref"])
+    connection = transaction.connection
+    counted = connection.execute(
+        select(tables.task.c.state, tables.task.c.outcome, func.count())
+        .where(mates)
+        .group_by(tables.task.c.state, tables.task.c.outcome)
+    ).all()
+    counts = {outcome or "": number for state, outcome, number in counted if state == "done"}
+    total = sum(number for state, _, number in counted if state in ("done", "open", "queued"))
+    mine = answer.outcome or ""
+    counts[mine] = counts.get(mine, 0) + 1
+    decided, verdict = votes.decide(spread.vote, counts, total)
+    if decided:
+        variables: dict[str, Any] = {"outcome": verdict, "votes": counts}
+        variables |= {name: value for name, value in answer.data.items() if name in opened.definition.reads}
+        return _run(system, transaction, person, row, opened, answer, variables)
+    transaction.begin_writing()
+    _close(transaction, person, row, opened.at, answer)
+    if spread.sequential:
+        following = (
+            select(tables.task.c.id)
+            .where(mates, tables.task.c.state == "queued")
+            .order_by(tables.task.c.turn)
+            .limit(1)
+        )
+        connection.execute(
+            update(tables.task)
+            .where(tables.task.c.id == following.scalar_subquery())
+            .values(state="open", created_at=opened.at)
+        )
+    _note(system, transaction, dict(opened.instance), opened.at, person, "complete", _detail(row, answer))
+    return Completed(row["id"], row["instance_id"], row["matter_id"], None)
+
+
+def _detail(row: RowMapping, answer: _Answer) -> dict[str, Any]:
+    return {
+        "task": row["id"],
+        "element": row["element_id"],
+        "outcome": answer.outcome,
+        "opinion": answer.opinion,
+    }
+
+
+def _close(
+    transaction: Transaction,
+    person: Person,
+    row: RowMapping,
+    at: datetime,
+    answer: _Answer,
+    *,
+    state: str = "done",
+) -> None:
+    changed = transaction.connection.execute(
+        update(tables.task)
+        .where(tables.task.c.id == row["id"], tables.task.c.state == "open")
+        .values(
+            state=state,
+            person_id=person.id,
+            outcome=answer.outcome,
+            opinion=answer.opinion,
+            data=dict(answer.data) or None,
+            closed_at=at,
+            closed_by=person.id,
+            idempotency_key=answer.key,
+        )
+    ).rowcount
+    if changed != 1:
+        raise Stale
+    if row["form"] is not None:
+        transaction.connection.execute(
+            delete(tables.task_draft).where(tables.task_draft.c.task_id == row["id"])
+        )
+
+
+def _completed(system: System, person: Person, row: RowMapping, step: Step) -> Completed:
+    following = next((one["id"] for one in step.opened if may_do(person, one)), None)
+    return Completed(row["id"], row["instance_id"], row["matter_id"], following)
+
+
+def _done_before(
+    system: System,
+    transaction: Transaction,
+    person: Person,
+    row: RowMapping,
+    at: datetime,
+    key: str | None,
+) -> Completed:
+    """Answer a repeated request, or say who was faster."""
+    if key is not None and row["closed_by"] == person.id and row["idempotency_key"] == key:
+        mine = (
+            transaction.connection.execute(
+                select(tables.task)
+                .where(tables.task.c.instance_id == row["instance_id"], tables.task.c.state == "open")
+                .order_by(tables.task.c.id)
+            )
+            .mappings()
+            .all()
+        )
+        following = next((one["id"] for one in mine if may_do(person, one)), None)
+        return Completed(row["id"], row["instance_id"], row["matter_id"], following)
+    if not holds(person, row) and not may_see_matter(transaction.connection, person, row["matter_id"], at):
+        raise _unknown()
+    if row["state"] == "queued":
+        raise Conflict(Text("还没有轮到您办理", "It is not your turn yet"))
+    if row["state"] == "cancelled":
+        raise Conflict(
+            Text("任务已被撤销（退回、超时或事项终止）", "The task was cancelled (return, timeout or end)")
+        )
+    names = people.names(transaction.connection, [row["closed_by"]])
+    who = names.get(row["closed_by"], "")
+    when = row["closed_at"].astimezone(clock.CITY_ZONE).strftime("%Y-%m-%d %H:%M")
+    raise Conflict(
+        Text(f"任务已由 {who} 于 {when} 办理", f"{who} did this task at {when}"),
+        closed_by=row["closed_by"],
+        closed_at=row["closed_at"].isoformat(),
+    )
+
+
+def _why_not(transaction: Transaction, person: Person, row: RowMapping) -> Text:
+    if row["person_id"] is not None and row["person_id"] != person.id:
+        who = people.names(transaction.connection, [row["person_id"]]).get(row["person_id"], "")
+        return Text(f"任务正由 {who} 办理", f"{who} is working on this task")
+    if person.id in (row["excluded"] or []):
+        return Text(
+            "您办理过此事项的前序步骤或需要回避，不能办理本任务",
+            "You did an earlier step or have to recuse yourself; somebody else must do this task",
+        )
+    return Text("这个任务不属于您的岗位", "This task is not your role's")
+
+
+def _outcome(element: Element, given: str | None) -> str | None:
+    if not element.outcomes:
+        return given
+    if given is None and len(element.outcomes) == 1:
+        return element.outcomes[0].id
+    if given not in {one.id for one in element.outcomes}:
+        raise Invalid(
+            Text(
+                "请选择办理结果：" + "、".join(one.name.zh for one in element.outcomes),
+                "Choose an outcome: " + ", ".join(one.name.en for one in element.outcomes),
+            ),
+            fields={"outcome": Text("不是这个任务的办理结果", "Not an outcome of this task")},
+            outcomes=[one.id for one in element.outcomes],
+        )
+    return given
+
+
+def _opinion(element: Element, outcome: str | None, given: str | None) -> str | None:
+    chosen = next((one for one in element.outcomes if one.id == outcome), None)
+    return _text(given, "opinion", required=chosen is not None and chosen.opinion == "required")
+
+
+def _text(given: str | None, field: str, *, required: bool) -> str | None:
+    text = (given or "").strip()
+    if required and not text:
+        message = Text("请填写意见或理由", "Please give an opinion or reason")
+        raise Invalid(message, fields={field: message})
+    if len(text) > LONGEST_OPINION:
+        message = Text(f"不能超过 {LONGEST_OPINION} 字", f"At most {LONGEST_OPINION} characters")
+        raise Invalid(message, fields={field: message})
+    return text or None
+
+
+def _data(
+    system: System,
+    transaction: Transaction,
+    opened: _Opened,
+    row: RowMapping,
+    data: dict[str, Any],
+    outcome: str | None,
+) -> dict[str, Any]:
+    """Check what was submitted against the task's form, or against what the diagram reads when it has none."""
+    element = opened.element
+    if element.form is None:
+        return _free_variables(opened.definition, data)
+    chosen = next((one for one in element.outcomes if one.id == outcome), None)
+    source = source_for_task(system, transaction.connection, opened.instance, row, opened.at)
+    return forms.validate(
+        opened.procedure.forms[element.form],
+        data,
+        access=element.fields,
+        partial=chosen is not None and chosen.form == "partial",
+        sources=source.options,
+        previous=source.previous(element.form),
+    )
+
+
+def _free_variables(definition: ProcessDefinition, data: dict[str, Any]) -> dict[str, Any]:
+    wrong = {
+        name: Text(f"流程不读取变量 {name}", f"The procedure reads no variable {name}")
+        for name in data
+        if name not in definition.reads
+    }
+    wrong |= {
+        name: Text("文本过长", "The text is too long")
+        for name, value in data.items()
+        if isinstance(value, str) and len(value) > LONGEST_VARIABLE
+    }
+    if wrong:
+        raise Invalid(next(iter(wrong.values())), fields=wrong)
+    return data
+
+
+def _reassign(
+    system: System,
+    person: Person,
+    task_id: str,
+    action: str,
+    to: str | None,
+    reason: str | None,
+    *,
+    only_pool: bool = False,
+) -> None:
+    with system.database.write() as connection:
+        found = connection.scalar(select(tables.task.c.instance_id).where(tables.task.c.id == task_id))
+        if found is None:
+            raise _unknown()
+        transaction = Transaction(connection, is_sqlite=system.database.is_sqlite)
+        instance = dict(locked_row(connection, found))
+        row = _read(system, connection, person, task_id)
+        at = system.now(connection)
+        if row["state"] != "open":
+            _done_before(system, transaction, person, row, at, None)
+        if not may_do(person, row):
+            raise Conflict(_why_not(transaction, person, row))
+        if only_pool and row["person_id"] is not None:
+            return
+        if action == "release" and row["named"]:
+            raise Conflict(
+                Text("流程指定由您办理，不能退回岗位", "The diagram names you for this task; hand it over instead")
+            )
+        connection.execute(
+            update(tables.task)
+            .where(tables.task.c.id == task_id)
+            .values(person_id=to, sent_by=person.id if reason else row["sent_by"])
+        )
+        detail = {"task": task_id, "element": row["element_id"], "to": to, "opinion": reason}
+        _note(system, transaction, instance, at, person, action, detail)
+
+
+def _note(
+    system: System,
+    transaction: Transaction,
+    instance: dict[str, Any],
+    at: datetime,
+    person: Person,
+    action: str,
+    detail: Mapping[str, Any],
+) -> None:
+    """Write a history row of something that did not move the engine."""
+    add_history(
+        system,
+        transaction.connection,
+        instance,
+        at=at,
+        actor_id=person.id,
+        action=action,
+        detail=detail,
+        trace=[],
+    )
+    write_instance(transaction.connection, instance)
+
+
+def _read(system: System, connection: Any, person: Person, task_id: str) -> RowMapping:
+    row: RowMapping | None = (
+        connection.execute(select(tables.task).where(tables.task.c.id == task_id)).mappings().one_or_none()
+    )
+    if row is None or not (
+        holds(person, row) or may_see_matter(connection, person, row["matter_id"], system.now(connection))
+    ):
+        raise _unknown()
+    return row
+
+
+def _unknown() -> AppError:
+    return NotFound(Text("没有这个任务，或您无权查看", "There is no such task, or it is not yours to see"))
