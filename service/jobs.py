@@ -229,18 +229,12 @@ def _run(system: System, transaction: Transaction, job: Job, at: datetime) -> No
     finished = transaction.connection.execute(
         delete(tables.job).where(tables.job.c.id == job.id, tables.job.c.attempts == job.attempt)
     )
-    if finished.rowcount != 1 and _still_there(transaction, job):
+    if finished.rowcount != 1:
         raise _Fenced
 
 
 class _Fenced(Exception):
     """Another worker took the job after this one's lease was over; this one's work is dropped."""
-
-
-def _still_there(transaction: Transaction, job: Job) -> bool:
-    # A step may remove its own timer's job (the timer vanished): that is no fence.
-    found = transaction.connection.scalar(select(tables.job.c.id).where(tables.job.c.id == job.id))
-    return found is not None
 
 
 def _put_back(system: System, job: Job, at: datetime, error: Exception) -> None:
@@ -289,6 +283,7 @@ def _fire_timer(system: System, transaction: Transaction, job: Job, at: datetime
     if all(one.ref != ref for one in step.machine.timers()):
         return
     step.machine.fire(ref, at)
+    step.forget_timer(ref)
     step.go_on()
     step.begin_writing()
     step.record("timer", {"element": job.payload["element"]})

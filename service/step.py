@@ -345,6 +345,10 @@ class Step:
         recording.write_sent(self)
         self._write_matter()
 
+    def forget_timer(self, ref: str) -> None:
+        """Leave the job of a timer to the caller, who fired it and removes it."""
+        self._timers.discard(ref)
+
     def cancel(self, action: str, detail: Mapping[str, Any]) -> None:
         """End the instance here and now: everything open in it is cancelled."""
         self.machine.cancel(self.at)
