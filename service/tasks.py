@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from service import clock, forms
-from service.campaign.options import source_for_task
+from service import clock, filling, forms
 from service.engine import votes
 from service.engine.model import Element, Procedure, ProcessDefinition
 from service.engine.runtime import EngineIncident
@@ -79,7 +78,7 @@ def complete(
         element, definition = step.element, step.definition
         chosen = _outcome(element, outcome)
         said = _opinion(element, chosen, opinion)
-        fields = _data(system, transaction, step, row, dict(data or {}), chosen)
+        fields = _data(system, transaction, person, step, row, dict(data or {}), chosen)
         answer = _Answer(chosen, said, fields, idempotency_key)
         if element.spread is not None:
             return _vote(system, transaction, person, row, step, answer)
@@ -482,6 +481,7 @@ def _text(given: str | None, field: str, *, required: bool) -> str | None:
 def _data(
     system: System,
     transaction: Transaction,
+    person: Person,
     opened: _Opened,
     row: RowMapping,
     data: dict[str, Any],
@@ -492,14 +492,17 @@ def _data(
     if element.form is None:
         return _free_variables(opened.definition, data)
     chosen = next((one for one in element.outcomes if one.id == outcome), None)
-    source = source_for_task(system, transaction.connection, opened.instance, row, opened.at)
+    form = opened.procedure.forms[element.form]
+    shown = filling.fill_task(
+        system, transaction.connection, opened.procedure, form, opened.instance, row, person.id, opened.at
+    )
     return forms.validate(
-        opened.procedure.forms[element.form],
+        form,
         data,
         access=element.fields,
         partial=chosen is not None and chosen.form == "partial",
-        sources=source.options,
-        previous=source.previous(element.form),
+        sources=shown.sources,
+        previous=shown.data,
     )
 
 

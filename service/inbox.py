@@ -1,0 +1,386 @@
+"""The task inbox: what waits for a person, what they did, and one task with everything needed to do it."""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, or_, select, tuple_, union_all
+
+from service import filling, forms
+from service.engine.model import Element, Outcome, Procedure
+from service.errors import Invalid, NotFound, Text
+from service.filling import Filling
+from service.identity import duties, organisations, people
+from service.identity.access import may_see_matter, redacted_names
+from service.identity.people import Person
+from service.rights import holds, may_do
+from service.store import procedure as tables
+from service.submissions import Submission, submissions
+from service.system import System
+
+T = TypeVar("T")
+
+#: Counting stops here: a person with more open tasks than this needs no exact number.
+COUNTED = 1000
+#: A task due within this time is shown as due soon.
+SOON = timedelta(days=3)
+LARGEST_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A page of rows and the cursor of the next page (None: this is the last)."""
+
+    rows: list[T]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """One task as lists show it; instants are UTC, names are redacted for who may not read them."""
+
+    id: str
+    name: Text
+    title: str
+    process_key: str
+    process_name: Text
+    matter_id: str
+    instance_id: str
+    element_id: str
+    unit_id: str | None
+    unit_name: str | None
+    organisation_id: str | None
+    organisation_name: str | None
+    role: str | None
+    role_label: Text | None
+    person_id: str | None
+    person_name: str | None
+    named: bool
+    state: str
+    priority: int
+    created_at: datetime
+    due_at: datetime | None
+    returned: bool
+    reminded_at: datetime | None
+    sent_by_name: str | None
+    form: str | None
+    bulk: bool
+    outcome: Text | None
+    opinion: str | None
+    closed_at: datetime | None
+    closed_by_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much waits: open, overdue and due within three days; counted up to `COUNTED`."""
+
+    open: int
+    overdue: int
+    due_soon: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A submitted form to read: with its form, who submitted it and when."""
+
+    name: Text
+    form: forms.Form
+    data: Mapping[str, Any]
+    by_name: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """A task with all a person needs to do it; `may` holds what they may do with it now."""
+
+    row: TaskRow
+    form: forms.Form | None
+    data: Mapping[str, Any]
+    access: Mapping[str, str]
+    filling: Filling
+    outcomes: tuple[Outcome, ...]
+    shows: list[Shown]
+    may: frozenset[str]
+    draft_saved_at: datetime | None
+    reads: tuple[str, ...]
+
+
+def open_tasks(
+    system: System,
+    person: Person,
+    *,
+    process: str | None = None,
+    search: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[TaskRow]:
+    """Return the tasks a person may do, what is due first on top; their own and their roles' pools.
+
+    It reads one short index range for each membership, however many tasks are open in all.
+    """
+    limit = min(limit, LARGEST_PAGE)
+    task = tables.task
+    conditions: list[ColumnElement[bool]] = []
+    if process is not None:
+        conditions.append(task.c.process_key == process)
+    if search:
+        conditions.append(or_(task.c.title.contains(search, autoescape=True), task.c.name_zh.contains(search, autoescape=True)))
+    if after is not None:
+        sort_at, task_id = decode_cursor(after)
+        conditions.append(tuple_(task.c.sort_at, task.c.id) > tuple_(sort_at, task_id))
+    with system.database.read() as connection:
+        rows = _open_rows(connection, person, conditions, limit + 1)
+        page = rows[:limit]
+        following = encode_cursor(page[-1]["sort_at"], page[-1]["id"]) if len(rows) > limit else None
+        return Page(_task_rows(system, connection, person, page), following)
+
+
+def done_tasks(
+    system: System, person: Person, *, after: str | None = None, limit: int = 50
+) -> Page[TaskRow]:
+    """Return what a person has done, newest first."""
+    limit = min(limit, LARGEST_PAGE)
+    task = tables.task
+    query = select(task).where(task.c.closed_by == person.id, task.c.closed_at.is_not(None))
+    if after is not None:
+        closed_at, task_id = decode_cursor(after)
+        query = query.where(tuple_(task.c.closed_at, task.c.id) < tuple_(closed_at, task_id))
+    with system.database.read() as connection:
+        rows = (
+            connection.execute(query.order_by(task.c.closed_at.desc(), task.c.id.desc()).limit(limit + 1))
+            .mappings()
+            .all()
+        )
+        page = rows[:limit]
+        following = encode_cursor(page[-1]["closed_at"], page[-1]["id"]) if len(rows) > limit else None
+        return Page(_task_rows(system, connection, person, page), following)
+
+
+def counts(system: System, person: Person) -> Counts:
+    """Count what waits for a person, each up to `COUNTED`."""
+    task = tables.task
+    with system.database.read() as connection:
+        now = system.now(connection)
+        rows = _open_rows(connection, person, [], COUNTED, [task.c.id, task.c.sort_at])
+        return Counts(
+            open=len(rows),
+            overdue=sum(row["sort_at"] < now for row in rows),
+            due_soon=sum(now <= row["sort_at"] < now + SOON for row in rows),
+        )
+
+
+def get(system: System, person: Person, task_id: str) -> TaskView:
+    """Return a task as its page shows it. Raises `NotFound` for who may neither do it nor see its matter."""
+    task = tables.task
+    with system.database.read() as connection:
+        row = connection.execute(select(task).where(task.c.id == task_id)).mappings().one_or_none()
+        now = system.now(connection)
+        if row is None or not (
+            holds(person, row) or may_see_matter(connection, person, row["matter_id"], now)
+        ):
+            raise NotFound(Text("没有这个任务，或您无权查看", "There is no such task, or it is not yours to see"))
+        instance = (
+            connection.execute(select(tables.instance).where(tables.instance.c.id == row["instance_id"]))
+            .mappings()
+            .one()
+        )
+        procedure = system.procedure(connection, instance["deployment_id"])
+        definition = procedure.processes[row["process_key"]]
+        element = definition.elements[row["element_id"]]
+        form = procedure.forms[row["form"]] if row["form"] else None
+        shown = filling.fill_task(system, connection, procedure, form, instance, row, person.id, now)
+        draft = _draft(connection, task_id, person.id)
+        data = dict(row["data"] or {}) if row["state"] != "open" else {**shown.data, **(draft[0] if draft else {})}
+        return TaskView(
+            row=_task_rows(system, connection, person, [row])[0],
+            form=form,
+            data=data,
+            access=element.fields,
+            filling=shown,
+            outcomes=element.outcomes,
+            shows=_earlier(connection, procedure, element, row["matter_id"]),
+            may=_may(person, row),
+            draft_saved_at=draft[1] if draft else None,
+            reads=tuple(sorted(definition.reads)) if form is None else (),
+        )
+
+
+def shown(connection: Connection, procedure: Procedure, one: Submission, name: Text) -> Shown | None:
+    """Return a submission with its form to read; None when it had no form."""
+    if one.form is None or one.form not in procedure.forms:
+        return None
+    names = people.names(connection, [one.by] if one.by else [])
+    return Shown(name, procedure.forms[one.form], one.data, names.get(one.by or ""), one.at)
+
+
+def _open_rows(
+    connection: Connection,
+    person: Person,
+    conditions: Sequence[ColumnElement[bool]],
+    limit: int,
+    columns: Sequence[ColumnElement[Any]] | None = None,
+) -> list[RowMapping]:
+    task = tables.task
+    wanted = list(columns) if columns is not None else list(task.c)
+    ranges: list[Select[Any]] = [_range(wanted, [task.c.person_id == person.id, *conditions], limit)]
+    pools = {
+        (one.organisation_id, one.role)
+        for one in person.memberships
+        if one.organisation_id is not None and not duties.is_duty(one.role)
+    }
+    for organisation_id, role in sorted(pools):
+        pool = [task.c.organisation_id == organisation_id, task.c.role == role, task.c.person_id.is_(None)]
+        ranges.append(_range(wanted, [*pool, *conditions], limit))
+    if person.has(duties.PROCESS_ADMINISTRATOR):
+        orphans = [task.c.organisation_id.is_(None), task.c.person_id.is_(None)]
+        ranges.append(_range(wanted, [*orphans, *conditions], limit))
+    together = union_all(*[select(one.subquery()) for one in ranges]).subquery()
+    rows = connection.execute(
+        select(together).order_by(together.c.sort_at, together.c.id).limit(limit)
+    ).mappings()
+    return [row for row in rows if person.id not in (row.get("excluded") or [])]
+
+
+def _range(
+    columns: Sequence[ColumnElement[Any]], conditions: Iterable[ColumnElement[bool]], limit: int
+) -> Select[Any]:
+    task = tables.task
+    return (
+        select(*columns)
+        .where(and_(task.c.state == "open", *conditions))
+        .order_by(task.c.sort_at, task.c.id)
+        .limit(limit)
+    )
+
+
+def _task_rows(
+    system: System, connection: Connection, person: Person, rows: Sequence[RowMapping]
+) -> list[TaskRow]:
+    """Add names to task rows: a fixed number of queries, however many rows."""
+    instance_ids = {row["instance_id"] for row in rows}
+    deployments = dict(
+        connection.execute(
+            select(tables.instance.c.id, tables.instance.c.deployment_id).where(
+                tables.instance.c.id.in_(instance_ids)
+            )
+        )
+        .tuples()
+        .all()
+    )
+    persons = people.names(
+        connection, {row[name] for row in rows for name in ("person_id", "sent_by", "closed_by") if row[name]}
+    )
+    places = organisations.names(connection, {row["organisation_id"] for row in rows if row["organisation_id"]})
+    units = redacted_names(connection, person, {row["unit_id"] for row in rows if row["unit_id"]})
+    found = []
+    for row in rows:
+        procedure = system.procedure(connection, deployments[row["instance_id"]])
+        found.append(_task_row(row, procedure, persons, places, units))
+    return found
+
+
+def _task_row(
+    row: RowMapping,
+    procedure: Procedure,
+    persons: Mapping[str, str],
+    places: Mapping[str, str],
+    units: Mapping[str, str],
+) -> TaskRow:
+    definition = procedure.processes[row["process_key"]]
+    element: Element = definition.elements[row["element_id"]]
+    role = procedure.roles.get(row["role"] or "")
+    outcome = next((one.name for one in element.outcomes if one.id == row["outcome"]), None)
+    return TaskRow(
+        id=row["id"],
+        name=Text(row["name_zh"], row["name_en"]),
+        title=row["title"],
+        process_key=row["process_key"],
+        process_name=definition.name,
+        matter_id=row["matter_id"],
+        instance_id=row["instance_id"],
+        element_id=row["element_id"],
+        unit_id=row["unit_id"],
+        unit_name=units.get(row["unit_id"] or ""),
+        organisation_id=row["organisation_id"],
+        organisation_name=places.get(row["organisation_id"] or ""),
+        role=row["role"],
+        role_label=role.label if role is not None else None,
+        person_id=row["person_id"],
+        person_name=persons.get(row["person_id"] or ""),
+        named=row["named"],
+        state=row["state"],
+        priority=row["priority"],
+        created_at=row["created_at"],
+        due_at=row["due_at"],
+        returned=row["returned"],
+        reminded_at=row["reminded_at"],
+        sent_by_name=persons.get(row["sent_by"] or ""),
+        form=row["form"],
+        bulk=element.bulk,
+        outcome=outcome,
+        opinion=row["opinion"],
+        closed_at=row["closed_at"],
+        closed_by_name=persons.get(row["closed_by"] or ""),
+    )
+
+
+def task_rows(
+    system: System, connection: Connection, person: Person, rows: Sequence[RowMapping]
+) -> list[TaskRow]:
+    """Return rows of the task table as lists show them."""
+    return _task_rows(system, connection, person, rows)
+
+
+def _may(person: Person, row: RowMapping) -> frozenset[str]:
+    if row["state"] != "open" or not may_do(person, row):
+        return frozenset()
+    allowed = {"complete", "return"}
+    if row["person_id"] is None:
+        allowed.add("claim")
+    elif not row["named"]:
+        allowed.add("release")
+    if row["organisation_id"] is not None and not row["named"]:
+        allowed.add("hand_over")
+    return frozenset(allowed)
+
+
+def _earlier(connection: Connection, procedure: Procedure, element: Element, matter_id: str) -> list[Shown]:
+    """Return the latest submission of each form the diagram wants shown (`cl:show`), in its order."""
+    found = []
+    for name in element.shows:
+        latest = submissions(connection, matter_id, name)
+        if latest and name in procedure.forms:
+            form = procedure.forms[name]
+            one = shown(connection, procedure, latest[-1], form.title)
+            if one is not None:
+                found.append(replace(one, name=form.title))
+    return found
+
+
+def _draft(connection: Connection, task_id: str, person_id: str) -> tuple[Mapping[str, Any], datetime] | None:
+    row = connection.execute(
+        select(tables.task_draft.c.data, tables.task_draft.c.saved_at).where(
+            tables.task_draft.c.task_id == task_id, tables.task_draft.c.person_id == person_id
+        )
+    ).one_or_none()
+    return (row.data, row.saved_at) if row is not None else None
+
+
+def encode_cursor(instant: datetime, task_id: str) -> str:
+    """Return the opaque cursor of the page that follows a row."""
+    return base64.urlsafe_b64encode(orjson.dumps([instant.isoformat(), task_id])).decode()
+
+
+def decode_cursor(text: str) -> tuple[datetime, str]:
+    """Read a cursor. Raises `Invalid` when it was not made by `encode_cursor`."""
+    try:
+        instant, task_id = orjson.loads(base64.urlsafe_b64decode(text.encode()))
+        return datetime.fromisoformat(instant), str(task_id)
+    except (ValueError, TypeError) as error:
+        message = Text("翻页参数无效，请从第一页开始", "The page cursor is not valid; start at the first page")
+        raise Invalid(message, fields={"after": message}) from error
