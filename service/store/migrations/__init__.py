@@ -1,0 +1,1 @@
+"""Schema versions (Alembic): `chuanglv migrate` brings a database to the newest."""
