@@ -1,0 +1,237 @@
+"""A process instance as seen from outside: state, where it stands, what it started, and its history."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select, tuple_
+
+from service import history
+from service.errors import NotFound, Text
+from service.identity import people
+from service.identity.access import may_see_matter, visible_matters
+from service.identity.people import Person
+from service.inbox import LARGEST_PAGE, Page, decode_cursor, encode_cursor
+from service.store import procedure as tables
+from service.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStep:
+    """One place where an instance stands: a user task, an awaited message or a running timer."""
+
+    kind: str
+    element_id: str
+    name: Text
+    task_id: str | None
+    role: str | None
+    organisation_id: str | None
+    person_id: str | None
+    due_at: datetime | None
+    message: str | None
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceState:
+    """A process instance; state is active, completed or cancelled; instants are UTC."""
+
+    id: str
+    process_key: str
+    definition_id: str
+    deployment_id: str
+    version: int
+    title: str
+    business_key: str | None
+    matter_id: str
+    parent_id: str | None
+    unit_id: str | None
+    organisation_id: str | None
+    plan_year_id: str | None
+    state: str
+    started_at: datetime
+    started_by: str | None
+    ended_at: datetime | None
+    open_steps: list[OpenStep]
+    children: list[str]
+    open_incidents: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEvent:
+    """One element entered, completed or cancelled: by which step (`seq`), when, by whom, and why."""
+
+    seq: int
+    at: datetime
+    actor_id: str | None
+    actor_name: str | None
+    action: str
+    process_key: str
+    element_id: str
+    element_type: str
+    event: str
+
+
+def get(system: System, person: Person, instance_id: str) -> InstanceState:
+    """Return an instance. Raises `NotFound` for who may not see its matter."""
+    with system.database.read() as connection:
+        row = _visible(system, connection, person, instance_id)
+        return _states(system, connection, [row])[0]
+
+
+def list_instances(
+    system: System,
+    person: Person,
+    *,
+    process: str | None = None,
+    business_key: str | None = None,
+    state: str | None = None,
+    matter: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[InstanceState]:
+    """Return the instances a person may see, newest first."""
+    limit = min(limit, LARGEST_PAGE)
+    instance = tables.instance
+    with system.database.read() as connection:
+        deployment_id = system.installation(connection).deployment_id
+        roles = system.procedure(connection, deployment_id).roles if deployment_id is not None else {}
+        allowed = select(tables.matter.c.id).where(
+            visible_matters(connection, person, roles, system.now(connection))
+        )
+        query = select(instance).where(instance.c.matter_id.in_(allowed))
+        for column, value in (
+            (instance.c.process_key, process),
+            (instance.c.business_key, business_key),
+            (instance.c.state, state),
+            (instance.c.matter_id, matter),
+        ):
+            if value is not None:
+                query = query.where(column == value)
+        if after is not None:
+            query = query.where(tuple_(instance.c.started_at, instance.c.id) < tuple_(*decode_cursor(after)))
+        rows = (
+            connection.execute(
+                query.order_by(instance.c.started_at.desc(), instance.c.id.desc()).limit(limit + 1)
+            )
+            .mappings()
+            .all()
+        )
+        page = rows[:limit]
+        following = encode_cursor(page[-1]["started_at"], page[-1]["id"]) if len(rows) > limit else None
+        return Page(_states(system, connection, page), following)
+
+
+def events(system: System, person: Person, instance_id: str) -> list[HistoryEvent]:
+    """Return everything that happened in an instance, element by element, oldest first."""
+    with system.database.read() as connection:
+        _visible(system, connection, person, instance_id)
+        found = history.entries(connection, [instance_id])[instance_id]
+        names = people.names(connection, {one.actor_id for one in found if one.actor_id})
+        return [
+            HistoryEvent(
+                seq=one.seq,
+                at=one.at,
+                actor_id=one.actor_id,
+                actor_name=names.get(one.actor_id or ""),
+                action=one.action,
+                process_key=process_key,
+                element_id=element_id,
+                element_type=element_type,
+                event=event,
+            )
+            for one in found
+            for element_id, element_type, event, process_key in one.trace
+        ]
+
+
+def _visible(system: System, connection: Connection, person: Person, instance_id: str) -> RowMapping:
+    row = (
+        connection.execute(select(tables.instance).where(tables.instance.c.id == instance_id))
+        .mappings()
+        .one_or_none()
+    )
+    if row is None or not may_see_matter(connection, person, row["matter_id"], system.now(connection)):
+        raise NotFound(
+            Text("没有这个流程实例，或您无权查看", "There is no such instance, or it is not yours to see")
+        )
+    return row
+
+
+def _states(system: System, connection: Connection, rows: Sequence[RowMapping]) -> list[InstanceState]:
+    ids = [row["id"] for row in rows]
+    steps = _open_steps(system, connection, rows)
+    children: dict[str, list[str]] = {one: [] for one in ids}
+    for row in connection.execute(
+        select(tables.instance.c.id, tables.instance.c.parent_id)
+        .where(tables.instance.c.parent_id.in_(ids))
+        .order_by(tables.instance.c.started_at, tables.instance.c.id)
+    ):
+        children[row.parent_id].append(row.id)
+    incidents: dict[str, int] = dict.fromkeys(ids, 0)
+    for found in connection.scalars(
+        select(tables.incident.c.instance_id).where(
+            tables.incident.c.instance_id.in_(ids), tables.incident.c.closed_at.is_(None)
+        )
+    ):
+        incidents[found] += 1
+    versions = dict(
+        connection.execute(
+            select(tables.process_definition.c.id, tables.process_definition.c.version).where(
+                tables.process_definition.c.id.in_({row["definition_id"] for row in rows})
+            )
+        )
+        .tuples()
+        .all()
+    )
+    same = (
+        "id process_key definition_id deployment_id title business_key matter_id parent_id unit_id"
+        " organisation_id plan_year_id state started_at started_by ended_at"
+    ).split()
+    return [
+        InstanceState(
+            **{name: row[name] for name in same},
+            version=versions[row["definition_id"]],
+            open_steps=steps[row["id"]],
+            children=children[row["id"]],
+            open_incidents=incidents[row["id"]],
+        )
+        for row in rows
+    ]
+
+
+def _open_steps(
+    system: System, connection: Connection, rows: Sequence[RowMapping]
+) -> dict[str, list[OpenStep]]:
+    found: dict[str, list[OpenStep]] = {row["id"]: [] for row in rows}
+    names: dict[tuple[str, str], Text] = {}
+    for row in rows:
+        for process in system.procedure(connection, row["deployment_id"]).processes.values():
+            for element in process.elements.values():
+                names.setdefault((row["id"], element.id), element.name)
+    task, wait, job = tables.task, tables.subscription, tables.job
+    for one in connection.execute(
+        select(task).where(task.c.instance_id.in_(found), task.c.state == "open").order_by(task.c.id)
+    ):
+        name = Text(one.name_zh, one.name_en)
+        found[one.instance_id].append(
+            OpenStep(
+                "user_task", one.element_id, name, one.id, one.role, one.organisation_id, one.person_id,
+                one.due_at, None, None,
+            )
+        )  # fmt: skip
+    for one in connection.execute(select(wait).where(wait.c.instance_id.in_(found)).order_by(wait.c.ref)):
+        name = names.get((one.instance_id, one.element_id), Text(one.element_id, one.element_id))
+        found[one.instance_id].append(
+            OpenStep("message", one.element_id, name, None, None, None, None, None, one.message, one.key)
+        )
+    for one in connection.execute(
+        select(job).where(job.c.instance_id.in_(found), job.c.kind == "timer").order_by(job.c.due_at)
+    ):
+        element_id: Any = one.payload["element"]
+        name = names.get((one.instance_id, element_id), Text(element_id, element_id))
+        found[one.instance_id].append(
+            OpenStep("timer", element_id, name, None, None, None, None, one.due_at, None, None)
+        )
+    return found
