@@ -64,12 +64,20 @@ FUNCTION_HELP: Mapping[str, Text] = {
     "year_of": Text("year_of(日期)：年份（数字）", "year_of(day): the year as a number"),
     "year_month": Text("year_month(日期)：年月，如 2026-08", "year_month(day): year and month as 2026-08"),
     "window_opens": Text(
-        "window_opens(名称)：本年度该窗口开放的时刻",
-        "window_opens(name): the instant at which this plan year's window opens",
+        "window_opens(名称)：本年度该窗口的首日（自当日 00:00）",
+        "window_opens(name): the first day of this plan year's window, from its 00:00",
     ),
     "window_closes": Text(
-        "window_closes(名称)：本年度该窗口截止的时刻（末日 24:00，含延期）",
-        "window_closes(name): the instant at which it closes, 24:00 of its last day, extension included",
+        "window_closes(名称)：本年度该窗口的末日（含延期，至当日 24:00），用作办理期限",
+        "window_closes(name): the window's last day, extension included, until its 24:00; for a due date",
+    ),
+    "window_ends": Text(
+        "window_ends(名称)：本年度该窗口截止的时刻（末日 24:00，含延期），用作定时",
+        "window_ends(name): the instant of its last day's 24:00, extension included; for a timer",
+    ),
+    "window_key": Text(
+        "window_key(名称)：该窗口变更消息的键",
+        "window_key(name): the key of the message that tells of the window's change",
     ),
     "setting": Text("setting(键)：本年度该设置的值", "setting(key): the value of this plan year's setting"),
 }
@@ -78,7 +86,9 @@ FUNCTION_HELP: Mapping[str, Text] = {
 FUNCTION_NAMES: frozenset[str] = frozenset(FUNCTION_HELP)
 
 #: Names that only a plan year can answer: the caller of `functions_for` gives them.
-PLAN_FUNCTIONS: frozenset[str] = frozenset({"window_opens", "window_closes", "setting"})
+PLAN_FUNCTIONS: frozenset[str] = frozenset(
+    {"window_opens", "window_closes", "window_ends", "window_key", "setting"}
+)
 
 
 def functions_for(
