@@ -116,6 +116,7 @@ def open_tasks(
     *,
     process: str | None = None,
     search: str | None = None,
+    instance: str | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> Page[TaskRow]:
@@ -128,6 +129,8 @@ def open_tasks(
     conditions: list[ColumnElement[bool]] = []
     if process is not None:
         conditions.append(task.c.process_key == process)
+    if instance is not None:
+        conditions.append(task.c.instance_id == instance)
     if search:
         conditions.append(or_(task.c.title.contains(search, autoescape=True), task.c.name_zh.contains(search, autoescape=True)))
     if after is not None:

@@ -1,0 +1,82 @@
+"""Deployments and process definitions: files in, problems out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request
+
+from service import deployments
+from service.deployments import Definition, Deployment
+from service.errors import Forbidden, Invalid, Text
+from service.identity import duties
+from web.api.endpoints import Call, Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check of files found; errors forbid a deployment, warnings do not."""
+
+    deployable: bool
+    problems: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A deployment that was put in force, with the warnings found in its files."""
+
+    deployment: Deployment
+    problems: list[dict[str, Any]]
+
+
+def _files() -> dict[str, bytes]:
+    found = {}
+    for name, file in request.files.items(multi=True):
+        # The part's name is the path; a part named "files" takes the file's own name.
+        path = (file.filename or "") if name == "files" else name
+        found[path] = file.read()
+    if not found:
+        message = Text("请以 multipart/form-data 上传流程文件", "Send the procedure's files as multipart/form-data")
+        raise Invalid(message, fields={"files": message})
+    return found
+
+
+def _publish(call: Call) -> Published:
+    if not call.person.has(duties.PUBLISHER):
+        raise Forbidden(Text("只有流程发布员可以部署", "Only publishers may deploy"))
+    files = _files()
+    done = deployments.publish(
+        call.system, files, note=request.form.get("note", ""), by=call.person.id, proposed_by=call.person.id
+    )
+    problems = [deployments.problem_facts(one) for one in deployments.check(files).problems]
+    return Published(done, problems)
+
+
+def _check(call: Call) -> Checked:
+    procedure = deployments.check(_files())
+    return Checked(procedure.deployable, [deployments.problem_facts(one) for one in procedure.problems])
+
+
+def _list(call: Call) -> list[Deployment]:
+    with call.system.database.read() as connection:
+        return deployments.list_deployments(connection)
+
+
+def _definitions(call: Call) -> list[Definition]:
+    with call.system.database.read() as connection:
+        wanted = call.query.get("deployment") or deployments.in_force(call.system, connection)
+        return deployments.definitions(call.system, connection, deployments.get(connection, wanted).id)
+
+
+ENDPOINTS = [
+    Endpoint("POST", "/deployments", _publish, "Check files and put them in force", Published, status=201, multipart=True),
+    Endpoint("POST", "/deployments/check", _check, "Check files without deploying them", Checked, multipart=True),
+    Endpoint("GET", "/deployments", _list, "All deployments, newest first", list[Deployment]),
+    Endpoint(
+        "GET",
+        "/process-definitions",
+        _definitions,
+        "Process definitions of the deployment in force",
+        list[Definition],
+        query={"deployment": "id of another deployment"},
+    ),
+]

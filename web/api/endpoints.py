@@ -1,0 +1,254 @@
+"""Declares endpoints once: their types check requests, shape answers and describe the API (OpenAPI 3.1)."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, request
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic.json_schema import models_json_schema
+
+from service import __version__
+from service.errors import AppError, Conflict, Forbidden, Invalid, NotFound, Text, Unavailable
+from service.identity import tokens
+from service.identity.people import Person
+from service.system import System
+from web.context import current_system
+
+STATUS: Mapping[type[AppError], int] = {
+    Invalid: 422,
+    NotFound: 404,
+    Forbidden: 403,
+    Conflict: 409,
+    Unavailable: 503,
+}
+
+
+class Body(BaseModel):
+    """Base of request bodies: an unknown field is refused by name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: who calls, the path's and query's values, the checked body, and the raw request."""
+
+    system: System
+    person: Person
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Any
+    idempotency_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation of the API; `answer` is the type of what `run` returns (None: nothing, status 204)."""
+
+    method: str
+    path: str
+    run: Callable[[Call], Any]
+    summary: str
+    answer: Any = None
+    body: type[Body] | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
+    idempotent: bool = False
+    multipart: bool = False
+    tag: str = ""
+
+
+def register(api: Blueprint, endpoint: Endpoint) -> None:
+    """Add an endpoint to the blueprint."""
+    adapter = TypeAdapter(endpoint.answer) if endpoint.answer is not None else None
+
+    def view(**path: str) -> Response:
+        try:
+            result = endpoint.run(_call(endpoint, path))
+        except AppError as error:
+            return problem(error)
+        if adapter is None:
+            return Response(status=204)
+        return Response(
+            orjson.dumps(adapter.dump_python(result, mode="json")),
+            status=endpoint.status,
+            content_type="application/json",
+        )
+
+    name = f"{endpoint.method} {endpoint.path}".replace(".", "_")
+    rule = re.sub(r"\{(\w+)\}", r"<\1>", endpoint.path)
+    api.add_url_rule(rule, name, view, methods=[endpoint.method])
+
+
+def problem(error: AppError) -> Response:
+    """Return an error as RFC 9457 problem details, in the language the client accepts."""
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
+    language = "en" if request.accept_languages.best_match(["zh", "en"]) == "en" else "zh"
+    facts = {name: _plain(value, language) for name, value in error.facts.items()}
+    if isinstance(facts.get("problems"), list) and language == "en":
+        facts["problems"] = [{**one, "text": one["text_en"]} for one in facts["problems"]]
+    content = {
+        **facts,
+        "type": "about:blank",
+        "title": type(error).__name__,
+        "status": status,
+        "detail": error.text.in_language(language),
+    }
+    return Response(orjson.dumps(content), status=status, content_type="application/problem+json")
+
+
+def _plain(value: Any, language: str) -> Any:
+    if isinstance(value, Text):
+        return value.in_language(language)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one, language) for name, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(one, language) for one in value]
+    return value
+
+
+def _call(endpoint: Endpoint, path: Mapping[str, str]) -> Call:
+    system = current_system()
+    header = request.headers.get("Authorization", "")
+    scheme, _, secret = header.partition(" ")
+    person = tokens.authenticate(system, secret.strip()) if scheme.lower() == "bearer" else None
+    if person is None:
+        raise Forbidden(
+            Text(
+                "请在 Authorization: Bearer 中提供有效的个人令牌",
+                "Give a valid personal token in Authorization: Bearer",
+            )
+        )
+    unknown = set(request.args) - set(endpoint.query)
+    if unknown:
+        message = Text("没有这个查询参数", "There is no such query parameter")
+        raise Invalid(
+            Text(f"没有查询参数 {', '.join(sorted(unknown))}", f"Unknown query parameter {', '.join(sorted(unknown))}"),
+            fields=dict.fromkeys(sorted(unknown), message),
+        )
+    return Call(
+        system=system,
+        person=person,
+        path=path,
+        query=request.args.to_dict(),
+        body=_body(endpoint),
+        idempotency_key=request.headers.get("Idempotency-Key"),
+    )
+
+
+def _body(endpoint: Endpoint) -> Any:
+    if endpoint.body is None:
+        return None
+    try:
+        return endpoint.body.model_validate_json(request.get_data() or b"{}")
+    except ValidationError as error:
+        fields = {
+            ".".join(str(part) for part in one["loc"]) or "body": Text(one["msg"], one["msg"])
+            for one in error.errors(include_url=False)
+        }
+        where = ", ".join(fields)
+        raise Invalid(
+            Text(f"请求内容不符合要求：{where}", f"The request body is not valid: {where}"), fields=fields
+        ) from error
+
+
+def limit_of(query: Mapping[str, str]) -> int:
+    """Return the page size asked for (1 to 200, default 50). Raises `Invalid`."""
+    raw = query.get("limit", "50")
+    if not raw.isdigit() or not 1 <= int(raw) <= 200:
+        message = Text("limit 须为 1 至 200", "limit must be 1 to 200")
+        raise Invalid(message, fields={"limit": message})
+    return int(raw)
+
+
+def description(endpoints: Sequence[Endpoint]) -> dict[str, object]:
+    """Return the OpenAPI 3.1 document of the endpoints."""
+    adapters = [
+        (f"{one.method} {one.path}", "serialization", TypeAdapter(one.answer))
+        for one in endpoints
+        if one.answer is not None
+    ]
+    refs, definitions = TypeAdapter.json_schemas(adapters, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # the mode is a literal in a tuple
+    bodies = [one.body for one in endpoints if one.body is not None]
+    body_refs, body_definitions = models_json_schema(
+        [(one, "validation") for one in bodies], ref_template="#/components/schemas/{model}"
+    )
+    schemas = {**definitions.get("$defs", {}), **body_definitions.get("$defs", {}), "Problem": _PROBLEM}
+    paths: dict[str, dict[str, object]] = {}
+    for one in endpoints:
+        answer = refs.get((f"{one.method} {one.path}", "serialization"))
+        body = body_refs.get((one.body, "validation")) if one.body is not None else None
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, answer, body)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "创绿 Chuanglü",
+            "version": __version__,
+            "description": "Approval of a city's green-unit campaign. 非涉密系统，严禁处理国家秘密。",
+        },
+        "servers": [{"url": "/api/v1"}],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": schemas,
+        },
+    }
+
+
+_PROBLEM: dict[str, object] = {
+    "type": "object",
+    "description": "RFC 9457 problem details; further members name the field, element, file or line concerned",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "fields": {"type": "object", "additionalProperties": {"type": "string"}},
+        "problems": {"type": "array", "items": {"type": "object"}},
+    },
+    "required": ["type", "title", "status", "detail"],
+}
+
+
+def _operation(endpoint: Endpoint, answer: Any, body: Any) -> dict[str, object]:
+    parameters: list[dict[str, object]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"\{(\w+)\}", endpoint.path)
+    ]
+    parameters += [
+        {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+        for name, text in endpoint.query.items()
+    ]
+    if endpoint.idempotent:
+        parameters.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "description": "The same key again gives the first answer",
+                "schema": {"type": "string", "maxLength": 200},
+            }
+        )
+    error = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    good: dict[str, object] = {"description": "done"}
+    if answer is not None:
+        good["content"] = {"application/json": {"schema": answer}}
+    operation: dict[str, object] = {
+        "summary": endpoint.summary,
+        "tags": [endpoint.tag or endpoint.path.split("/")[1]],
+        "operationId": re.sub(r"\W+", "_", f"{endpoint.method.lower()}{endpoint.path}").strip("_"),
+        "parameters": parameters,
+        "responses": {
+            str(endpoint.status if answer is not None else 204): good,
+            "default": {"description": "the error", "content": error},
+        },
+    }
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    if endpoint.multipart:
+        schema = {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    return operation

@@ -1,0 +1,59 @@
+"""Organisations, units and titles, and who the caller is."""
+
+from dataclasses import dataclass
+
+from service.identity import organisations
+from service.identity.organisations import Organisation
+from service.identity.people import Membership, Person
+from service.inbox import Page
+from service.instances import Startable, startable
+from web.api.endpoints import Call, Endpoint, limit_of
+from web.api.instances import PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """The caller: memberships and the processes they may start."""
+
+    id: str
+    name: str
+    memberships: list[Membership]
+    startable: list[Startable]
+
+
+def _me(call: Call) -> Me:
+    person: Person = call.person
+    return Me(person.id, person.name, list(person.memberships), startable(call.system, person))
+
+
+def _list(call: Call) -> Page[Organisation]:
+    query = call.query
+    return organisations.list_for(
+        call.system,
+        call.person,
+        kind=query.get("kind"),
+        area=query.get("area"),
+        search=query.get("search"),
+        after=query.get("after"),
+        limit=limit_of(query),
+    )
+
+
+ENDPOINTS = [
+    Endpoint("GET", "/me", _me, "Who the token belongs to", Me),
+    Endpoint(
+        "GET",
+        "/organisations",
+        _list,
+        "Organisations and units, by code; what the caller may not read is redacted",
+        Page[Organisation],
+        query={"kind": "organisation kind", "area": "area code", "search": "words of the name", **PAGE},
+    ),
+    Endpoint(
+        "GET",
+        "/organisations/{organisation_id}",
+        lambda call: organisations.get_for(call.system, call.person, call.path["organisation_id"]),
+        "One organisation",
+        Organisation,
+    ),
+]

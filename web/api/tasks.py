@@ -1,0 +1,235 @@
+"""Tasks: the caller's inbox and everything one does with a task."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import request
+
+from service import files, inbox, tasks
+from service.forms import Form
+from service.errors import Invalid, Text
+from service.inbox import Page, TaskRow
+from service.tasks import Candidate, Completed, ReturnTarget
+from web.api.endpoints import Body, Call, Endpoint, limit_of
+from web.api.instances import PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A button: whether it needs an opinion (required, optional, none)."""
+
+    id: str
+    name: Text
+    opinion: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDetail:
+    """A task with its form (fields with type, whether required, and their options), data and buttons.
+
+    Without a form, `reads` names the variables that a completion may carry.
+    """
+
+    task: TaskRow
+    form: dict[str, Any] | None
+    data: Mapping[str, Any]
+    outcomes: list[Outcome]
+    may: list[str]
+    reads: list[str]
+
+
+class Complete(Body):
+    """Complete a task: the button, the form's data, an opinion."""
+
+    outcome: str | None = None
+    data: dict[str, Any] = {}
+    opinion: str | None = None
+
+
+class Return(Body):
+    """Return the matter to an earlier step."""
+
+    element_id: str
+    reason: str
+
+
+class HandOver(Body):
+    """Give the task to a colleague."""
+
+    to: str
+    reason: str
+
+
+class Draft(Body):
+    """What has been filled in so far."""
+
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """When the draft was kept."""
+
+    saved_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """An uploaded file; a form's file field takes `[{"id": …}]`."""
+
+    id: str
+    name: str
+    size: int
+    content_type: str
+
+
+def _list(call: Call) -> Page[TaskRow]:
+    query = call.query
+    if query.get("state", "open") == "done":
+        return inbox.done_tasks(call.system, call.person, after=query.get("after"), limit=limit_of(query))
+    return inbox.open_tasks(
+        call.system,
+        call.person,
+        process=query.get("process"),
+        search=query.get("search"),
+        instance=query.get("instance"),
+        after=query.get("after"),
+        limit=limit_of(query),
+    )
+
+
+def _get(call: Call) -> TaskDetail:
+    view = inbox.get(call.system, call.person, call.path["task_id"])
+    return TaskDetail(
+        task=view.row,
+        form=describe(view.form, view) if view.form is not None else None,
+        data=view.data,
+        outcomes=[Outcome(one.id, one.name, one.opinion) for one in view.outcomes],
+        may=sorted(view.may),
+        reads=list(view.reads),
+    )
+
+
+def describe(form: Form, view: inbox.TaskView) -> dict[str, Any]:
+    """Return a form's fields as an integrator needs them: key, type, right, required, options and rows."""
+    from service import forms
+
+    return forms.describe(form, view.access, view.filling.sources)
+
+
+def _complete(call: Call) -> Completed:
+    body: Complete = call.body
+    return tasks.complete(
+        call.system,
+        call.person,
+        call.path["task_id"],
+        outcome=body.outcome,
+        data=body.data,
+        opinion=body.opinion,
+        idempotency_key=call.idempotency_key,
+    )
+
+
+def _return(call: Call) -> Completed:
+    return tasks.return_to(
+        call.system,
+        call.person,
+        call.path["task_id"],
+        element_id=call.body.element_id,
+        reason=call.body.reason,
+        idempotency_key=call.idempotency_key,
+    )
+
+
+def _upload(call: Call) -> Uploaded:
+    given = request.files.get("file")
+    if given is None:
+        message = Text("请在 file 中上传文件", "Send the file as the part “file”")
+        raise Invalid(message, fields={"file": message})
+    kept = files.save(call.system, call.person, given.filename or "", given.read())
+    return Uploaded(kept.id, kept.name, kept.size, kept.content_type)
+
+
+ENDPOINTS = [
+    Endpoint(
+        "GET",
+        "/tasks",
+        _list,
+        "The caller's tasks, what is due first on top",
+        Page[TaskRow],
+        query={
+            "state": "open (default) or done",
+            "process": "process key",
+            "instance": "instance id",
+            "search": "words of the title or step",
+            **PAGE,
+        },
+    ),
+    Endpoint("GET", "/tasks/{task_id}", _get, "One task with form, data and buttons", TaskDetail),
+    Endpoint(
+        "POST",
+        "/tasks/{task_id}/claim",
+        lambda call: tasks.claim(call.system, call.person, call.path["task_id"]),
+        "Take a task of the pool",
+    ),
+    Endpoint(
+        "POST",
+        "/tasks/{task_id}/release",
+        lambda call: tasks.release(call.system, call.person, call.path["task_id"]),
+        "Give a claimed task back",
+    ),
+    Endpoint(
+        "GET",
+        "/tasks/{task_id}/candidates",
+        lambda call: tasks.candidates(call.system, call.person, call.path["task_id"]),
+        "Who else may do it",
+        list[Candidate],
+    ),
+    Endpoint(
+        "POST",
+        "/tasks/{task_id}/hand-over",
+        lambda call: tasks.hand_over(
+            call.system, call.person, call.path["task_id"], to=call.body.to, reason=call.body.reason
+        ),
+        "Give the task to a colleague",
+        body=HandOver,
+    ),
+    Endpoint(
+        "PUT",
+        "/tasks/{task_id}/draft",
+        lambda call: Saved(
+            tasks.save_draft(call.system, call.person, call.path["task_id"], call.body.data)
+        ),
+        "Keep what has been filled in so far",
+        Saved,
+        body=Draft,
+    ),
+    Endpoint(
+        "POST",
+        "/tasks/{task_id}/complete",
+        _complete,
+        "Complete a task",
+        Completed,
+        body=Complete,
+        idempotent=True,
+    ),
+    Endpoint(
+        "GET",
+        "/tasks/{task_id}/return-targets",
+        lambda call: tasks.return_targets(call.system, call.person, call.path["task_id"]),
+        "Where the matter may be returned to, and what that would cancel",
+        list[ReturnTarget],
+    ),
+    Endpoint(
+        "POST",
+        "/tasks/{task_id}/return",
+        _return,
+        "Return the matter to an earlier step",
+        Completed,
+        body=Return,
+        idempotent=True,
+    ),
+    Endpoint("POST", "/files", _upload, "Upload a file for a form", Uploaded, status=201, multipart=True),
+]
