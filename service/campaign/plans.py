@@ -292,16 +292,6 @@ def publish(
     return get(connection, plan_year_id)
 
 
-def discard(connection: Connection, plan_year_id: str) -> None:
-    """Give up a draft; its year may be planned anew. Raises `Conflict` unless it is a draft."""
-    require_draft(connection, plan_year_id)
-    connection.execute(
-        update(plan_year)
-        .where(plan_year.c.id == plan_year_id)
-        .values(state="discarded", year=_free_negative(connection))
-    )
-
-
 def open_matters(connection: Connection, plan_year_id: str, *, besides: str | None = None) -> int:
     """Return how many matters of a plan year are still open, `besides` the one that asks."""
     matter = procedure_tables.matter
@@ -398,11 +388,6 @@ def _items(plan_year_id: str, items: Sequence[Mapping[str, Any]]) -> list[dict[s
         }
         for position, one in enumerate(items)
     ]
-
-
-def _free_negative(connection: Connection) -> int:
-    # The year is unique; a discarded draft makes room for the next one of its year.
-    return min(int(connection.scalar(select(func.min(plan_year.c.year))) or 0), 0) - 1
 
 
 def _year(row: Any) -> PlanYear:
