@@ -30,7 +30,18 @@ from service.errors import AppError, Text
 if TYPE_CHECKING:
     from service.engine.expressions import Expression
 
-__all__ = ["Field", "Form", "Group", "Note", "Option", "RowList", "Separator", "Source", "Table", "parse_form"]
+__all__ = [
+    "Field",
+    "Form",
+    "Group",
+    "Note",
+    "Option",
+    "RowList",
+    "Separator",
+    "Source",
+    "Table",
+    "parse_form",
+]
 
 #: Longest text of a field that sets no limit of its own.
 TEXT_LIMIT = 500
@@ -48,7 +59,8 @@ _ATTRIBUTES: Mapping[str, frozenset[str]] = {
     "radio": _INPUT | {"values"},
     "checklist": _INPUT | {"values"},
     "taglist": _INPUT | {"values"},
-    "datetime": _INPUT | {"subtype", "dateLabel", "timeLabel", "timeInterval", "use24h", "timeSerializingFormat"},
+    "datetime": _INPUT
+    | {"subtype", "dateLabel", "timeLabel", "timeInterval", "use24h", "timeSerializingFormat"},
     "filepicker": _INPUT | {"accept", "multiple"},
     "dynamiclist": _COMMON
     | {
@@ -95,7 +107,9 @@ _VALIDATE: Mapping[str, frozenset[str]] = {
     "number": frozenset({"required", "min", "max"}),
 }
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}\Z")
-_RESERVED = frozenset({"row", "row_label", "and", "or", "not", "in", "is", "if", "else", "for", "True", "False", "None"})
+_RESERVED = frozenset(
+    {"row", "row_label", "and", "or", "not", "in", "is", "if", "else", "for", "True", "False", "None"}
+)
 _SOURCE = re.compile(r"([a-z][a-z0-9_.]*)(?::(.{1,200}))?\Z")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB)?\Z", re.IGNORECASE)
 _NESTED_REPEAT = re.compile(r"\([^()]*[*+}][^()]*\)\s*[*+{]")
@@ -117,7 +131,10 @@ def parse_form(file: str, data: bytes) -> tuple[Form | None, list[Problem]]:
     except (json.JSONDecodeError, RecursionError) as error:
         line = error.lineno if isinstance(error, json.JSONDecodeError) else None
         reader.report(
-            "form.json", None, Text(f"不是有效的 JSON：第 {line} 行", f"Not valid JSON: line {line}"), line=line
+            "form.json",
+            None,
+            Text(f"不是有效的 JSON：第 {line} 行", f"Not valid JSON: line {line}"),
+            line=line,
         )
         return None, reader.problems
     if not isinstance(document, dict) or not isinstance(document.get("components"), list):
@@ -162,7 +179,16 @@ class _Reader:
                 line=self._find("id", str(identity)),
             )
         properties = self._object(document, "properties", None)
-        known = {"id", "type", "schemaVersion", "components", "title", "titleEn", "properties", "exporter"} | {
+        known = {
+            "id",
+            "type",
+            "schemaVersion",
+            "components",
+            "title",
+            "titleEn",
+            "properties",
+            "exporter",
+        } | {
             "executionPlatform",
             "executionPlatformVersion",
             "$schema",
@@ -188,7 +214,9 @@ class _Reader:
         found: list[Item] = []
         for component in components:
             if not isinstance(component, dict):
-                self.report("form.component", None, Text("components 中须是对象", "`components` holds objects"))
+                self.report(
+                    "form.component", None, Text("components 中须是对象", "`components` holds objects")
+                )
                 continue
             kind = component.get("type")
             key = component.get("key") or component.get("path") or component.get("id")
@@ -240,7 +268,9 @@ class _Reader:
         line = self._line(element) or 1
         children = component.get("components")
         if kind in ("group", "dynamiclist") and not isinstance(children, list):
-            self.report("form.components", element, Text(f"{kind} 缺少 components", f"{kind} has no `components`"))
+            self.report(
+                "form.components", element, Text(f"{kind} 缺少 components", f"{kind} has no `components`")
+            )
             children = []
         if kind == "group":
             return Group(
@@ -304,7 +334,9 @@ class _Reader:
         bounds = properties if kind == "datetime" else checks
         values, options = self._choices(kind, component, properties, key)
         decimals = self._whole(component, "decimalDigits", key)
-        minimum, maximum = (self._decimal(bounds, one, key) if kind == "number" else None for one in ("min", "max"))
+        minimum, maximum = (
+            self._decimal(bounds, one, key) if kind == "number" else None for one in ("min", "max")
+        )
         if minimum is not None and maximum is not None and minimum > maximum:
             self.report("form.range", key, Text("min 大于 max", "`min` is greater than `max`"))
         min_from = self._expression(properties, "minFrom", key)
@@ -338,7 +370,9 @@ class _Reader:
             format=form if form in ("email", "phone") else None,
             values=values,
             options=options,
-            unit=self._pair(properties.get("unit") or appearance.get("suffixAdorner"), properties.get("unitEn")),
+            unit=self._pair(
+                properties.get("unit") or appearance.get("suffixAdorner"), properties.get("unitEn")
+            ),
             accept=self._accept(component, key),
             max_size=self._size(properties, key),
             max_files=self._whole(properties, "maxFiles", key) or (20 if multiple else 1),
@@ -346,14 +380,20 @@ class _Reader:
         )
 
     def _note(
-        self, component: dict[str, Any], properties: dict[str, Any], element: str | None, hide: "Expression | None"
+        self,
+        component: dict[str, Any],
+        properties: dict[str, Any],
+        element: str | None,
+        hide: "Expression | None",
     ) -> Note | None:
         text = self._pair(component.get("text"), properties.get("textEn"))
         if text is None:
             self.report("form.text", element, Text("text 为空", "`text` is empty"))
             return None
         if _TAG.search(text.zh) or _TAG.search(text.en):
-            self.report("form.html", element, Text("文本不得含 HTML 标签", "The text must not contain HTML tags"))
+            self.report(
+                "form.html", element, Text("文本不得含 HTML 标签", "The text must not contain HTML tags")
+            )
         return Note(text, hide)
 
     def _table(
@@ -393,18 +433,31 @@ class _Reader:
         found: list[Option] = []
         listed = component.get("values")
         for one in listed if isinstance(listed, list) else []:
-            if not isinstance(one, dict) or not isinstance(one.get("label"), str) or one.get("value") in (None, ""):
-                self.report("form.values", key, Text("values 每项须有 label 和 value", "Each value needs label and value"))
+            if (
+                not isinstance(one, dict)
+                or not isinstance(one.get("label"), str)
+                or one.get("value") in (None, "")
+            ):
+                self.report(
+                    "form.values",
+                    key,
+                    Text("values 每项须有 label 和 value", "Each value needs label and value"),
+                )
                 continue
             self._unknown(one, {"label", "labelEn", "value"}, key, "form.values")
-            found.append(Option(str(one["value"]), Text(one["label"], str(one.get("labelEn") or one["label"]))))
+            found.append(
+                Option(str(one["value"]), Text(one["label"], str(one.get("labelEn") or one["label"])))
+            )
         if len({one.value for one in found}) < len(found):
             self.report("form.values", key, Text("values 中有重复的 value", "`values` has a value twice"))
         if bool(found) == (source is not None):
             self.report(
                 "form.values",
                 key,
-                Text("选项须来自 values 或 properties.options 之一", "Give either `values` or `properties.options`"),
+                Text(
+                    "选项须来自 values 或 properties.options 之一",
+                    "Give either `values` or `properties.options`",
+                ),
             )
         return tuple(found), source
 
@@ -487,7 +540,8 @@ class _Reader:
         self, component: dict[str, Any], properties: dict[str, Any], element: str | None, *, wanted: bool
     ) -> Text:
         label = self._pair(
-            component.get("label") or component.get("dateLabel") or component.get("timeLabel"), properties.get("labelEn")
+            component.get("label") or component.get("dateLabel") or component.get("timeLabel"),
+            properties.get("labelEn"),
         )
         if label is None:
             if wanted:
