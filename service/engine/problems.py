@@ -1,0 +1,56 @@
+"""What is wrong in one file of a procedure, gathered while it is read: element, line and what to do instead."""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from service.engine.model import Problem
+from service.errors import Text
+
+#: More findings than this help nobody; the rest is left out and said so.
+MOST_PROBLEMS = 200
+
+
+class Findings:
+    """The problems found in one file, in the order they were found."""
+
+    def __init__(self, file: str) -> None:
+        """Gather problems of `file`."""
+        self.file = file
+        self._found: dict[tuple[object, ...], Problem] = {}
+
+    def error(self, code: str, zh: str, en: str, at: Any = None, *, line: int | None = None) -> None:
+        """Note what forbids deployment; `at` is the XML element concerned, `line` overrides its line."""
+        self._add("error", code, Text(zh, en), at, line)
+
+    def warning(self, code: str, zh: str, en: str, at: Any = None, *, line: int | None = None) -> None:
+        """Note what is allowed but probably a mistake."""
+        self._add("warning", code, Text(zh, en), at, line)
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Take over problems found elsewhere."""
+        for problem in problems:
+            self._found.setdefault(
+                (problem.file, problem.code, problem.element, problem.line, problem.text.en), problem
+            )
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All problems, errors and warnings, each once and no more than `MOST_PROBLEMS`."""
+        found = sorted(self._found.values(), key=lambda one: one.severity != "error")
+        return tuple(found[:MOST_PROBLEMS])
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error was found."""
+        return any(problem.severity == "error" for problem in self._found.values())
+
+    def _add(
+        self, severity: Literal["error", "warning"], code: str, text: Text, at: Any, line: int | None
+    ) -> None:
+        element = None
+        node = at
+        while node is not None and element is None:
+            element = node.get("id")
+            node = node.getparent()
+        where = line if line is not None else getattr(at, "sourceline", None)
+        self.extend([Problem(self.file, where, element, severity, code, text)])

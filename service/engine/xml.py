@@ -1,0 +1,106 @@
+"""The only parser of XML bytes: no DOCTYPE, no entities, no network, and caps on size, elements and depth."""
+
+from typing import Any, TypeAlias
+
+from lxml import etree
+
+from service.errors import AppError, Text
+
+#: An element of a parsed file; lxml's own class is private to its C module.
+Node: TypeAlias = "etree._Element"
+
+MOST_BYTES = 1 << 20
+MOST_ELEMENTS = 20_000
+MOST_DEPTH = 60
+
+
+class XmlError(AppError):
+    """The bytes are no XML we read; `facts["line"]` is the line, where one is known."""
+
+
+def parse_xml(data: bytes) -> Node:
+    """Return the root of `data`. Raises `XmlError` with a clear text, the line in `facts`.
+
+    A DOCTYPE is refused outright: diagrams need none, and entities are how XML attacks begin.
+    """
+    if len(data) > MOST_BYTES:
+        raise XmlError(
+            Text(
+                f"文件有 {len(data)} 字节，最多 {MOST_BYTES} 字节",
+                f"the file has {len(data)} bytes, {MOST_BYTES} at most",
+            ),
+            line=None,
+        )
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_pis=True,
+        remove_comments=True,
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as broken:
+        reason = (broken.msg or "no element found")[:200]
+        raise XmlError(Text(f"不是合格的 XML：{reason}", f"not well-formed XML: {reason}"), line=broken.lineno) from None
+    except (ValueError, LookupError) as broken:
+        reason = str(broken)[:200]
+        raise XmlError(Text(f"不是合格的 XML：{reason}", f"not well-formed XML: {reason}"), line=None) from None
+    info = root.getroottree().docinfo
+    if info.doctype or info.internalDTD is not None:
+        raise XmlError(
+            Text("不允许 DOCTYPE；请删去这一行", "a DOCTYPE is not allowed; delete that line"), line=1
+        )
+    _refuse_large(root)
+    return root
+
+
+def local(node: Node) -> str:
+    """Return the element's name without its namespace; empty for what is no element (an entity)."""
+    tag: Any = node.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def namespace(node: Node) -> str:
+    """Return the element's namespace, empty if it has none."""
+    tag: Any = node.tag
+    return tag[1:].partition("}")[0] if isinstance(tag, str) and tag.startswith("{") else ""
+
+
+def children(node: Node, uri: str, *names: str) -> list[Node]:
+    """Return the child elements of namespace `uri`, of the given local `names` (none: all)."""
+    return [one for one in node if namespace(one) == uri and (not names or local(one) in names)]
+
+
+def child(node: Node, uri: str, name: str) -> Node | None:
+    """Return the first child element of that namespace and name."""
+    return next(iter(children(node, uri, name)), None)
+
+
+def text_of(node: Node | None) -> str:
+    """Return the element's whole text without surrounding space, empty for None."""
+    return "" if node is None else "".join(str(part) for part in node.itertext()).strip()
+
+
+def line_of(node: Node | None) -> int | None:
+    """Return the line the element begins on."""
+    return None if node is None else node.sourceline
+
+
+def _refuse_large(root: Node) -> None:
+    count = 0
+    depth = 0
+    for event, _node in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        count += event == "start"
+        if count > MOST_ELEMENTS:
+            raise XmlError(
+                Text(f"元素超过 {MOST_ELEMENTS} 个", f"more than {MOST_ELEMENTS} elements"), line=None
+            )
+        if depth > MOST_DEPTH:
+            raise XmlError(
+                Text(f"嵌套超过 {MOST_DEPTH} 层", f"nested more than {MOST_DEPTH} deep"),
+                line=_node.sourceline,
+            )
