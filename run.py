@@ -142,7 +142,7 @@ def make_environment() -> None:
         call(sys.executable, "-m", "venv", "--clear", ENVIRONMENT)
     except SystemExit as failure:
         raise SystemExit(
-            f"{failure}\nThis Python cannot make virtual environments. Debian, Ubuntu: apt install python3-venv"
+            f"{failure}\nThis Python cannot make virtual environments. On Debian: apt install python3-venv"
         ) from None
 
 
