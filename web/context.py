@@ -1,19 +1,54 @@
-"""What a request works with: the running system."""
+"""What a request stands in: the installation, the person signed in, the present instant."""
 
-from typing import cast
+from datetime import datetime
+from typing import Any, cast
 
-from flask import Flask, current_app
+from flask import current_app, g
+from flask_login import current_user
 
-from service.system import System
-
-_KEY = "chuanglv"
-
-
-def attach_system(app: Flask, system: System) -> None:
-    """Make `system` the one that every request of `app` works with."""
-    app.extensions[_KEY] = system
+from service.identity.people import Person
+from service.system import Installation, System
 
 
 def current_system() -> System:
-    """Return the running system."""
-    return cast(System, current_app.extensions[_KEY])
+    """Return the installation this application serves."""
+    return cast(System, current_app.extensions["chuanglv"])
+
+
+def current_person() -> Person:
+    """Return the person signed in; only on pages that demand a sign-in."""
+    return cast(Person, current_user.person)
+
+
+def person_or_none() -> Person | None:
+    """Return the person signed in, None for the public."""
+    return cast(Person, current_user.person) if current_user.is_authenticated else None
+
+
+def installation() -> Installation:
+    """Return the installation's row, read once a request."""
+    return cast(Installation, _once("installation", _read_installation))
+
+
+def now() -> datetime:
+    """Return the installation's present instant (UTC), the same throughout a request."""
+    return cast(datetime, _once("now", _read_now))
+
+
+def _read_installation() -> Installation:
+    system = current_system()
+    with system.database.read() as connection:
+        return system.installation(connection)
+
+
+def _read_now() -> datetime:
+    system = current_system()
+    with system.database.read() as connection:
+        return system.now(connection)
+
+
+def _once(name: str, read: Any) -> Any:
+    key = f"chuanglv_{name}"
+    if key not in g:
+        setattr(g, key, read())
+    return getattr(g, key)

@@ -1,0 +1,58 @@
+"""The reader's language: Chinese unless they chose English; service texts and page texts follow it."""
+
+from flask import Blueprint, Flask, redirect, request
+from flask.typing import ResponseReturnValue
+from flask_babel import Babel, gettext
+
+from service.errors import Text
+
+#: Where the choice is kept; two years, readable by nobody but us.
+COOKIE = "chuanglv_language"
+LANGUAGES = {"zh": "中文", "en": "English"}
+
+page = Blueprint("language", __name__)
+
+
+def install(app: Flask) -> None:
+    """Choose the language of every request and let templates print `Text`."""
+    app.config.update(BABEL_DEFAULT_LOCALE="zh_Hans_CN", BABEL_TRANSLATION_DIRECTORIES="translations")
+    Babel(app, locale_selector=_locale, timezone_selector=lambda: "Asia/Shanghai")
+    app.jinja_env.finalize = printed
+    app.jinja_env.filters["text"] = printed
+    app.jinja_env.globals["language"] = current
+    app.register_blueprint(page)
+
+
+def current() -> str:
+    """Return `zh` or `en`."""
+    return "en" if request.cookies.get(COOKIE) == "en" else "zh"
+
+
+def printed(value: object) -> object:
+    """Return what is printed for a value: a `Text` in the reader's language, nothing for None."""
+    if isinstance(value, Text):
+        return value.in_language(current())
+    return "" if value is None else value
+
+
+def say(text: Text) -> str:
+    """Return a service text in the reader's language."""
+    return text.in_language(current())
+
+
+@page.get("/language/<code>")
+def choose(code: str) -> ResponseReturnValue:
+    """Keep the chosen language and go back to where the reader was."""
+    from web.session_cookie import safe_target
+
+    answer = redirect(safe_target(request.args.get("next")))
+    if code in LANGUAGES:
+        answer.set_cookie(COOKIE, code, max_age=63_072_000, httponly=True, samesite="Lax", secure=request.is_secure)
+    return answer
+
+
+def _locale() -> str:
+    return "en" if current() == "en" else "zh_Hans_CN"
+
+
+__all__ = ["COOKIE", "LANGUAGES", "current", "gettext", "install", "printed", "say"]

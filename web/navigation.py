@@ -1,0 +1,81 @@
+"""What a person finds at the side of every page: by what they may do, never by the procedure's names."""
+
+from dataclasses import dataclass
+
+from flask import request, url_for
+from flask_babel import gettext, lazy_gettext
+
+from service import inbox
+from service.identity import duties
+from service.identity.people import Person
+from web.context import current_system
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One link: where to, what it is called, and how much waits behind it."""
+
+    address: str
+    label: str
+    current: bool
+    count: int | None = None
+    overdue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Links under one heading."""
+
+    heading: str
+    entries: list[Entry]
+
+
+def sections(person: Person) -> list[Section]:
+    """Return the person's links."""
+    counts = inbox.counts(current_system(), person)
+    work = [
+        _entry("start.home", lazy_gettext("首页")),
+        _entry("inbox.open_list", lazy_gettext("待办"), count=counts.open, overdue=counts.overdue > 0),
+        _entry("inbox.done_list", lazy_gettext("已办")),
+        _entry("inbox.copy_list", lazy_gettext("抄送")),
+        _entry("matters.matter_list", lazy_gettext("事项")),
+        _entry("start.choose", lazy_gettext("发起")),
+    ]
+    found = [Section(gettext("工作"), work)]
+    if not only_unit(person):
+        found.append(
+            Section(
+                gettext("统筹"),
+                [
+                    _entry("board.campaign", lazy_gettext("创建看板")),
+                    _entry("documents.register", lazy_gettext("称号与文书")),
+                ],
+            )
+        )
+    if person.has(duties.DESIGNER) or person.has(duties.PUBLISHER):
+        found.append(Section(gettext("流程"), [_entry("designer.overview", lazy_gettext("流程设计"))]))
+    office = []
+    if person.has(duties.ADMINISTRATOR):
+        office += [
+            _entry("admin.person_list", lazy_gettext("人员")),
+            _entry("admin.organisation_list", lazy_gettext("机构与单位")),
+            _entry("admin.import_page", lazy_gettext("批量导入")),
+        ]
+    if person.has(duties.PROCESS_ADMINISTRATOR):
+        office.append(_entry("admin.incident_list", lazy_gettext("异常处置")))
+    if office:
+        found.append(Section(gettext("管理"), office))
+    return found
+
+
+def only_unit(person: Person) -> bool:
+    """Whether all a person holds are seats of units: such a person has no use for the city's overview."""
+    return bool(person.memberships) and all(
+        getattr(one, "organisation_kind", None) == "unit" for one in person.memberships
+    )
+
+
+def _entry(endpoint: str, label: object, *, count: int | None = None, overdue: bool = False) -> Entry:
+    address = url_for(endpoint)
+    here = request.endpoint or ""
+    return Entry(address, str(label), here == endpoint, count or None, overdue)
