@@ -55,7 +55,9 @@ def assign(
         organisation = element.organisation.evaluate(variables, functions)
     else:
         role = procedure.roles.get(element.role or "")
-        organisation = organisations.resolve_seat(connection, role, variables, at) if role is not None else None
+        organisation = (
+            organisations.resolve_seat(connection, role, variables, at) if role is not None else None
+        )
     return [_seated(connection, element.role, organisation, excluded, at)]
 
 
@@ -84,7 +86,11 @@ def _items(element: Element, variables: Mapping[str, Any]) -> list[str]:
 
 
 def _excluded(
-    connection: Connection, element: Element, variables: Mapping[str, Any], functions: Functions, matter_id: str
+    connection: Connection,
+    element: Element,
+    variables: Mapping[str, Any],
+    functions: Functions,
+    matter_id: str,
 ) -> tuple[str, ...]:
     found: list[str] = []
     if element.exclude is not None:

@@ -33,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="chuanglv", description="创绿：绿色单位创建审批系统 / green-unit campaign")
+    parser = argparse.ArgumentParser(
+        prog="chuanglv", description="创绿：绿色单位创建审批系统 / green-unit campaign"
+    )
     parser.add_argument("--data", type=Path, help="data directory (default: CHUANGLV_DATA or ./data)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -48,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     worker.set_defaults(run=_worker)
 
     migrate = commands.add_parser("migrate", help="make the database or bring it to the newest schema")
-    migrate.add_argument("--movable-clock", action="store_true", help="a new database whose clock may be moved")
+    migrate.add_argument(
+        "--movable-clock", action="store_true", help="a new database whose clock may be moved"
+    )
     migrate.set_defaults(run=_migrate)
 
     deploy = commands.add_parser("deploy", help="check a folder of procedure files and put it in force")
@@ -64,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("folder", type=Path)
     export.set_defaults(run=_export)
 
-    person = commands.add_parser("person", help="people: add NAME, member NAME ROLE [ORGANISATION], list, password NAME")
+    person = commands.add_parser(
+        "person", help="people: add NAME, member NAME ROLE [ORGANISATION], list, password NAME"
+    )
     person.add_argument("action", choices=("add", "member", "list", "password"))
     person.add_argument("login", nargs="?")
     person.add_argument("role", nargs="?")
@@ -152,7 +158,9 @@ def _check(options: argparse.Namespace) -> int:
     for one in procedure.problems:
         print(_problem_line(deployments.problem_facts(one)))
     errors = sum(one.severity == "error" for one in procedure.problems)
-    print(f"{len(procedure.processes)} processes, {errors} errors, {len(procedure.problems) - errors} warnings")
+    print(
+        f"{len(procedure.processes)} processes, {errors} errors, {len(procedure.problems) - errors} warnings"
+    )
     return 0 if procedure.deployable else 1
 
 

@@ -48,7 +48,9 @@ def _whole_number(name: str, default: int) -> int:
     if raw is None:
         return default
     if not raw.isdigit():
-        raise Invalid(Text(f"环境变量 {name} 必须是非负整数", f"{name} must be a whole number"), variable=name)
+        raise Invalid(
+            Text(f"环境变量 {name} 必须是非负整数", f"{name} must be a whole number"), variable=name
+        )
     return int(raw)
 
 

@@ -63,7 +63,8 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     }
     if not found:
         raise Invalid(
-            Text(f"{folder} 中没有流程文件（*.bpmn）", f"No procedure files (*.bpmn) in {folder}"), field="folder"
+            Text(f"{folder} 中没有流程文件（*.bpmn）", f"No procedure files (*.bpmn) in {folder}"),
+            field="folder",
         )
     return found
 
@@ -165,7 +166,9 @@ def _insert(
             insert(deployment_process).values(
                 deployment_id=deployment_id,
                 key=definition.key,
-                definition_id=_version(connection, deployment_id, definition.key, definition.closure, definition.name),
+                definition_id=_version(
+                    connection, deployment_id, definition.key, definition.closure, definition.name
+                ),
             )
         )
     return deployment_id
@@ -173,11 +176,15 @@ def _insert(
 
 def _version(connection: Connection, deployment_id: str, key: str, closure: str, name: Text) -> str:
     known = connection.scalar(
-        select(process_definition.c.id).where(process_definition.c.key == key, process_definition.c.closure == closure)
+        select(process_definition.c.id).where(
+            process_definition.c.key == key, process_definition.c.closure == closure
+        )
     )
     if known is not None:
         return known
-    last = connection.scalar(select(func.max(process_definition.c.version)).where(process_definition.c.key == key))
+    last = connection.scalar(
+        select(func.max(process_definition.c.version)).where(process_definition.c.key == key)
+    )
     definition_id = new_id()
     connection.execute(
         insert(process_definition).values(
@@ -274,7 +281,9 @@ def definition_id(connection: Connection, deployment_id: str, key: str) -> str:
         )
     )
     if found is None:
-        raise NotFound(Text(f"部署中没有流程 {key}", f"There is no process {key} in the deployment"), process=key)
+        raise NotFound(
+            Text(f"部署中没有流程 {key}", f"There is no process {key} in the deployment"), process=key
+        )
     return found
 
 

@@ -123,7 +123,9 @@ def changes(system: System, person: Person, draft_id: str) -> list[Change]:
     return found
 
 
-def save_file(system: System, person: Person, draft_id: str, path: str, data: bytes, *, version: int) -> Draft:
+def save_file(
+    system: System, person: Person, draft_id: str, path: str, data: bytes, *, version: int
+) -> Draft:
     """Write one file of a draft; `version` is the draft's that the person has seen.
 
     Raises `Conflict` when somebody else saved meanwhile, `Invalid` for a wrong path or size. The content may
@@ -168,7 +170,10 @@ def submit(system: System, person: Person, draft_id: str, *, note: str) -> Draft
             update(tables.draft)
             .where(tables.draft.c.id == draft_id)
             .values(
-                state="submitted", note=note.strip(), submitted_by=person.id, submitted_at=system.now(connection)
+                state="submitted",
+                note=note.strip(),
+                submitted_by=person.id,
+                submitted_at=system.now(connection),
             )
         )
         return _draft(connection, _row(connection, draft_id))
@@ -222,7 +227,9 @@ def publish(system: System, person: Person, draft_id: str) -> Deployment:
         deployment_id = deployments.store(
             system, connection, contents, note=row["note"], by=person.id, proposed_by=row["submitted_by"]
         )
-        connection.execute(update(tables.draft).where(tables.draft.c.id == draft_id).values(state="published"))
+        connection.execute(
+            update(tables.draft).where(tables.draft.c.id == draft_id).values(state="published")
+        )
         return deployments.get(connection, deployment_id)
 
 
@@ -317,12 +324,18 @@ def _expect(row: RowMapping, state: str) -> None:
     if row["state"] != state:
         names = {"editing": "编辑中", "submitted": "待发布", "published": "已发布", "discarded": "已作废"}
         raise Conflict(
-            Text(f"草稿{names[row['state']]}，不能这样操作", f"The draft is {row['state']}; this is not possible")
+            Text(
+                f"草稿{names[row['state']]}，不能这样操作",
+                f"The draft is {row['state']}; this is not possible",
+            )
         )
 
 
 def _demand(person: Person, *wanted: str) -> None:
     if not any(person.has(one) for one in wanted):
         raise Forbidden(
-            Text("只有流程设计员和发布员可以管理流程草稿", "Only process designers and publishers handle drafts")
+            Text(
+                "只有流程设计员和发布员可以管理流程草稿",
+                "Only process designers and publishers handle drafts",
+            )
         )

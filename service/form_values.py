@@ -51,6 +51,7 @@ class Wrong(Exception):
     """One value cannot be taken; `text` says why and what is expected."""
 
     def __init__(self, zh: str, en: str) -> None:
+        """Say what is wrong, in Chinese and English."""
         super().__init__(zh)
         self.text = Text(zh, en)
 

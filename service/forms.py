@@ -102,10 +102,10 @@ def validate(
 ) -> dict[str, Any]:
     """Return the typed data of a submission: every key of the form, empty values included.
 
-    `access` gives rights by key (`write` where nothing is said): fields one may not write keep their value of
-    `previous`. `partial` lets required fields be empty. `files` finds uploaded files by id; without it only the
-    form of a reference is checked. Raises `Invalid` with `facts["fields"]`: path (`key` or `list.2.key`, rows
-    counted from 0) to `Text`.
+    `access` gives rights by key (`write` where nothing is said): fields one may not write keep their value
+    of `previous`. `partial` lets required fields be empty. `files` finds uploaded files by id; without it only
+    the shape of a reference is checked. Raises `Invalid` with `facts["fields"]`: path (`key` or `list.2.key`,
+    rows counted from 0) to `Text`.
     """
     return _Submission(form, access, partial, sources, previous, files).check(data)
 
@@ -113,7 +113,7 @@ def validate(
 def prefill(
     form: Form, variables: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
 ) -> dict[str, Any]:
-    """Return what the form starts from: its default values and its prefill expressions; failing ones give nothing."""
+    """Return what the form starts from: defaults and prefills; one that fails gives nothing."""
     found: dict[str, Any] = {}
     for key, item in form.entries.items():
         value = item.default if isinstance(item, Field) else None
@@ -133,7 +133,7 @@ def prefill(
 
 
 def scope(form: Form, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the names an expression of the form may read: every key, with its typed value where it has one."""
+    """Return the names an expression of the form may read: every key with its typed value."""
     names: dict[str, Any] = {}
     for key, item in form.entries.items():
         raw = data.get(key)
@@ -166,12 +166,12 @@ def evaluate(
         return None
     try:
         return expression.evaluate({**dict.fromkeys(expression.names), **names}, functions or {})
-    except (AppError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError):
+    except AppError:
         return None
 
 
 def access_to(access: Mapping[str, str], *keys: str | None) -> Literal["write", "read", "hidden"]:
-    """Return the strictest right any of `keys` (the field's path and the groups and list around it) is given."""
+    """Return the strictest right given to any of `keys`: a field's path, the groups and list around it."""
     rights = {access.get(key, "write") for key in keys if key}
     return "hidden" if "hidden" in rights else "read" if "read" in rights else "write"
 
@@ -304,7 +304,7 @@ class _Submission:
         if item.source is not None:
             return self._sourced(item, list(given))
         before = self.previous.get(item.key) or []
-        found = []
+        found: list[dict[str, Any]] = []
         for index, row in enumerate(given):
             if all(is_blank(row.get(key)) for key in columns):
                 # Blank rows are kept until all paths have been given, then dropped.
@@ -375,7 +375,7 @@ class _Submission:
             now = frozenset(
                 key
                 for key, item in self.form.entries.items()
-                if any(evaluate(one.hide, names) for one in (item, *around[key]))
+                if any(evaluate(hide, names) for hide in (item.hide, *(one.hide for one in around[key])))
             )
             if now == hidden:
                 break
@@ -409,7 +409,9 @@ class _Submission:
             inner = row_scope(names, item, attributes[index] if index < len(attributes) else {}, row)
             for one in item.fields:
                 path = f"{item.key}.{index}.{one.key}"
-                if any(evaluate(each.hide, inner) for each in (one, *around[one.key])):
+                if any(
+                    evaluate(hide, inner) for hide in (one.hide, *(each.hide for each in around[one.key]))
+                ):
                     row[one.key] = one.empty
                     self.errors.pop(path, None)
                 elif not one.readonly and access_to(self.access, f"{item.key}.{one.key}") == "write":

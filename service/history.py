@@ -38,7 +38,9 @@ def entries(connection: Connection, instance_ids: Iterable[str]) -> dict[str, li
     wanted = list(instance_ids)
     found: dict[str, list[Entry]] = {one: [] for one in wanted}
     rows = connection.execute(
-        select(history).where(history.c.instance_id.in_(wanted)).order_by(history.c.instance_id, history.c.seq)
+        select(history)
+        .where(history.c.instance_id.in_(wanted))
+        .order_by(history.c.instance_id, history.c.seq)
     )
     for row in rows:
         found[row.instance_id].append(Entry(row.seq, row.at, row.actor_id, row.action, row.detail, row.trace))
@@ -52,7 +54,9 @@ def first_break(connection: Connection, secret: bytes, instance_id: str) -> int 
     for row in connection.execute(
         select(history).where(history.c.instance_id == instance_id).order_by(history.c.seq)
     ).mappings():
-        if row["seq"] != expected or not hmac.compare_digest(link(secret, previous, instance_id, row), row["hash"]):
+        if row["seq"] != expected or not hmac.compare_digest(
+            link(secret, previous, instance_id, row), row["hash"]
+        ):
             return expected
         previous, expected = row["hash"], expected + 1
     return None

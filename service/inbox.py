@@ -132,7 +132,12 @@ def open_tasks(
     if instance is not None:
         conditions.append(task.c.instance_id == instance)
     if search:
-        conditions.append(or_(task.c.title.contains(search, autoescape=True), task.c.name_zh.contains(search, autoescape=True)))
+        conditions.append(
+            or_(
+                task.c.title.contains(search, autoescape=True),
+                task.c.name_zh.contains(search, autoescape=True),
+            )
+        )
     if after is not None:
         sort_at, task_id = decode_cursor(after)
         conditions.append(tuple_(task.c.sort_at, task.c.id) > tuple_(sort_at, task_id))
@@ -143,9 +148,7 @@ def open_tasks(
         return Page(_task_rows(system, connection, person, page), following)
 
 
-def done_tasks(
-    system: System, person: Person, *, after: str | None = None, limit: int = 50
-) -> Page[TaskRow]:
+def done_tasks(system: System, person: Person, *, after: str | None = None, limit: int = 50) -> Page[TaskRow]:
     """Return what a person has done, newest first."""
     limit = min(limit, LARGEST_PAGE)
     task = tables.task
@@ -186,7 +189,9 @@ def get(system: System, person: Person, task_id: str) -> TaskView:
         if row is None or not (
             holds(person, row) or may_see_matter(connection, person, row["matter_id"], now)
         ):
-            raise NotFound(Text("没有这个任务，或您无权查看", "There is no such task, or it is not yours to see"))
+            raise NotFound(
+                Text("没有这个任务，或您无权查看", "There is no such task, or it is not yours to see")
+            )
         instance = (
             connection.execute(select(tables.instance).where(tables.instance.c.id == row["instance_id"]))
             .mappings()
@@ -198,7 +203,11 @@ def get(system: System, person: Person, task_id: str) -> TaskView:
         form = procedure.forms[row["form"]] if row["form"] else None
         shown = filling.fill_task(system, connection, procedure, form, instance, row, person.id, now)
         draft = _draft(connection, task_id, person.id)
-        data = dict(row["data"] or {}) if row["state"] != "open" else {**shown.data, **(draft[0] if draft else {})}
+        data = (
+            dict(row["data"] or {})
+            if row["state"] != "open"
+            else {**shown.data, **(draft[0] if draft else {})}
+        )
         return TaskView(
             row=_task_rows(system, connection, person, [row])[0],
             form=form,
@@ -278,7 +287,9 @@ def _task_rows(
     persons = people.names(
         connection, {row[name] for row in rows for name in ("person_id", "sent_by", "closed_by") if row[name]}
     )
-    places = organisations.names(connection, {row["organisation_id"] for row in rows if row["organisation_id"]})
+    places = organisations.names(
+        connection, {row["organisation_id"] for row in rows if row["organisation_id"]}
+    )
     units = redacted_names(connection, person, {row["unit_id"] for row in rows if row["unit_id"]})
     found = []
     for row in rows:
@@ -385,5 +396,7 @@ def decode_cursor(text: str) -> tuple[datetime, str]:
         instant, task_id = orjson.loads(base64.urlsafe_b64decode(text.encode()))
         return datetime.fromisoformat(instant), str(task_id)
     except (ValueError, TypeError) as error:
-        message = Text("翻页参数无效，请从第一页开始", "The page cursor is not valid; start at the first page")
+        message = Text(
+            "翻页参数无效，请从第一页开始", "The page cursor is not valid; start at the first page"
+        )
         raise Invalid(message, fields={"after": message}) from error

@@ -65,9 +65,7 @@ def startable(system: System, person: Person) -> list[Startable]:
         return sorted(found, key=lambda one: one.name.zh)
 
 
-def start_form(
-    system: System, person: Person, key: str, *, organisation_id: str | None = None
-) -> StartForm:
+def start_form(system: System, person: Person, key: str, *, organisation_id: str | None = None) -> StartForm:
     """Return the start form of process `key`. Raises `NotFound` and `Forbidden` as `start` does."""
     with system.database.read() as connection:
         definition, deployment_id = _definition(system, connection, person, key)
@@ -206,7 +204,9 @@ def _definition(
         )
     if not _may_start(person, definition):
         raise Forbidden(
-            Text(f"您的岗位不能发起“{definition.name.zh}”", f"Your roles may not start “{definition.name.en}”")
+            Text(
+                f"您的岗位不能发起“{definition.name.zh}”", f"Your roles may not start “{definition.name.en}”"
+            )
         )
     return definition, deployment_id
 
@@ -248,7 +248,9 @@ def _unit(connection: Connection, organisation_id: str | None) -> str | None:
 def _check_variables(person: Person, definition: ProcessDefinition, given: Mapping[str, Any]) -> None:
     if given and not person.has(duties.PROCESS_ADMINISTRATOR):
         raise Forbidden(
-            Text("只有流程管理员可以直接设置流程变量", "Only process administrators may set variables directly")
+            Text(
+                "只有流程管理员可以直接设置流程变量", "Only process administrators may set variables directly"
+            )
         )
     wrong = {
         name: Text(f"流程不读取变量 {name}", f"The procedure reads no variable {name}")

@@ -138,7 +138,10 @@ def advance_clock(system: System, to: datetime) -> list[Fired]:
             start = system.now(connection)
             if not system.installation(connection).movable_clock:
                 raise Conflict(
-                    Text("本系统使用真实时钟，不能调整", "This installation runs on real time; its clock cannot be moved")
+                    Text(
+                        "本系统使用真实时钟，不能调整",
+                        "This installation runs on real time; its clock cannot be moved",
+                    )
                 )
         if to <= start:
             raise Invalid(
@@ -210,7 +213,12 @@ def _do(system: System, job: Job, at: datetime) -> Fired:
     try:
         if job.attempt > job.max_attempts:
             # Every worker that took it died on it.
-            _give_up(system, job, at, Text("任务多次中断，已停止重试", "The job broke off every time; no more tries"))
+            _give_up(
+                system,
+                job,
+                at,
+                Text("任务多次中断，已停止重试", "The job broke off every time; no more tries"),
+            )
         else:
             attempt(system, job.instance_id or job.id, lambda transaction: _run(system, transaction, job, at))
             ok = True
@@ -326,12 +334,11 @@ def _instance_row(transaction: Transaction, job: Job) -> RowMapping | None:
 
 def _fired(system: System, job: Job, at: datetime, ok: bool) -> Fired:
     with system.database.read() as connection:
-        row = (
-            connection.execute(
-                select(tables.instance.c.title, tables.instance.c.deployment_id, tables.instance.c.process_key)
-                .where(tables.instance.c.id == (job.instance_id or job.payload.get("sender")))
-            ).one_or_none()
-        )
+        row = connection.execute(
+            select(
+                tables.instance.c.title, tables.instance.c.deployment_id, tables.instance.c.process_key
+            ).where(tables.instance.c.id == (job.instance_id or job.payload.get("sender")))
+        ).one_or_none()
         element_id = job.payload.get("element")
         name = Text(str(job.payload.get("message") or ""), str(job.payload.get("message") or ""))
         if row is not None and element_id is not None:

@@ -308,7 +308,9 @@ def _actions(
             for element in procedure.processes[one.process_key].elements.values()
         ):
             continue
-        row = connection.execute(select(tables.instance).where(tables.instance.c.id == one.id)).mappings().one()
+        row = (
+            connection.execute(select(tables.instance).where(tables.instance.c.id == one.id)).mappings().one()
+        )
         at = system.now(connection)
         transaction = Transaction(connection, is_sqlite=system.database.is_sqlite)
         step = Step.load(system, transaction, row, at, person.id)
@@ -326,7 +328,9 @@ def _visible(system: System, connection: Connection, person: Person, matter_id: 
         .one_or_none()
     )
     if row is None or not may_see_matter(connection, person, matter_id, system.now(connection)):
-        raise NotFound(Text("没有这件事项，或您无权查看", "There is no such matter, or it is not yours to see"))
+        raise NotFound(
+            Text("没有这件事项，或您无权查看", "There is no such matter, or it is not yours to see")
+        )
     return row
 
 

@@ -30,7 +30,9 @@ def send(
 ) -> str:
     """Put a message from outside on its way; returns the job's id. It is handled like one a diagram throws."""
     if not message:
-        raise Invalid(Text("缺少消息名", "The message name is missing"), fields={"message": Text("必填", "Required")})
+        raise Invalid(
+            Text("缺少消息名", "The message name is missing"), fields={"message": Text("必填", "Required")}
+        )
     with system.database.write() as connection:
         at = system.now(connection)
         job_id = new_id()
@@ -179,7 +181,9 @@ def _start(
         taken = {name: payload.get(source) for name, source in start.receive.variables.items()}
     # Read, not locked: a start must never wait for the sender's next step.
     parent = (
-        transaction.connection.execute(select(tables.instance).where(tables.instance.c.id == sent.get("sender")))
+        transaction.connection.execute(
+            select(tables.instance).where(tables.instance.c.id == sent.get("sender"))
+        )
         .mappings()
         .one_or_none()
     )

@@ -28,5 +28,6 @@ def _member(person: Person, row: Mapping[str, Any]) -> bool:
         # Nobody has the role here: the process administrators see to it.
         return person.has(duties.PROCESS_ADMINISTRATOR)
     return any(
-        one.role == row["role"] and one.organisation_id == row["organisation_id"] for one in person.memberships
+        one.role == row["role"] and one.organisation_id == row["organisation_id"]
+        for one in person.memberships
     )

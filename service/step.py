@@ -76,7 +76,10 @@ def attempt(system: System, instance_id: str, work: Callable[[Transaction], T]) 
             if not is_retryable(error):
                 raise
     raise Conflict(
-        Text("这件事项正在被其他人办理，请刷新后再试", "Others are working on this matter; reload and try again")
+        Text(
+            "这件事项正在被其他人办理，请刷新后再试",
+            "Others are working on this matter; reload and try again",
+        )
     )
 
 
@@ -179,7 +182,16 @@ class Step:
         functions = _functions(system, transaction, at, row, submission)
         machine = Machine.load(definition, procedure, row["machine"], functions)
         step = cls(
-            system, transaction, at, actor_id, dict(row), definition, procedure, functions, machine, submission
+            system,
+            transaction,
+            at,
+            actor_id,
+            dict(row),
+            definition,
+            procedure,
+            functions,
+            machine,
+            submission,
         )
         step._tasks = {one.ref for one in machine.user_tasks()}
         step._waits = {one.ref for one in machine.waits()}

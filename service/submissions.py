@@ -75,7 +75,11 @@ def functions_for_matter(
 
     def read(form: str) -> list[Submission]:
         found = submissions(connection, matter_id, form) if matter_id is not None else []
-        if pending is not None and pending.form == form and all(one.task_id != pending.task_id for one in found):
+        if (
+            pending is not None
+            and pending.form == form
+            and all(one.task_id != pending.task_id for one in found)
+        ):
             found.append(pending)
         return found
 

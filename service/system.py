@@ -62,7 +62,10 @@ class System:
         row = connection.execute(select(installation)).one_or_none()
         if row is None:
             raise Conflict(
-                Text("数据库尚未建立，请先运行 chuanglv migrate", "The database is not prepared; run `chuanglv migrate`")
+                Text(
+                    "数据库尚未建立，请先运行 chuanglv migrate",
+                    "The database is not prepared; run `chuanglv migrate`",
+                )
             )
         return Installation(
             movable_clock=row.movable_clock,
@@ -78,7 +81,12 @@ class System:
         """
         state = self.installation(connection)
         if not state.movable_clock:
-            raise Conflict(Text("本系统使用真实时钟，不能调整", "This installation runs on real time; its clock cannot be moved"))
+            raise Conflict(
+                Text(
+                    "本系统使用真实时钟，不能调整",
+                    "This installation runs on real time; its clock cannot be moved",
+                )
+            )
         offset = at.astimezone(UTC) - clock.system_now()
         if offset < state.clock_offset:
             raise Invalid(Text("时钟只能向前调整", "The clock can only be moved forward"), field="to")
@@ -143,8 +151,11 @@ class System:
         """
         from service.campaign.date_functions import functions_for
         from service.campaign.windows import functions_for_plan
+
         every: dict[str, Callable[..., Any]] = dict(functions_for(self.calendar(connection), at))
-        every |= functions_for_plan(connection, plan_year_id, organisation_id=organisation_id, unit_id=unit_id)
+        every |= functions_for_plan(
+            connection, plan_year_id, organisation_id=organisation_id, unit_id=unit_id
+        )
         every |= functions_for_matter(connection, matter_id, submission)
         return every
 

@@ -265,9 +265,7 @@ def _on_task(
     except IntegrityError as error:
         if idempotency_key is not None and "idempotency" in str(error.orig):
             raise Conflict(
-                Text(
-                    "这个 Idempotency-Key 已用于另一任务", "This Idempotency-Key was used for another task"
-                )
+                Text("这个 Idempotency-Key 已用于另一任务", "This Idempotency-Key was used for another task")
             ) from error
         raise
     system.wake()
@@ -548,7 +546,10 @@ def _reassign(
             return
         if action == "release" and row["named"]:
             raise Conflict(
-                Text("流程指定由您办理，不能退回岗位", "The diagram names you for this task; hand it over instead")
+                Text(
+                    "流程指定由您办理，不能退回岗位",
+                    "The diagram names you for this task; hand it over instead",
+                )
             )
         connection.execute(
             update(tables.task)

@@ -1,4 +1,4 @@
-"""Titles of units: granting, terms, states, what a unit holds, and verification by the public (R20 to R28)."""
+"""Titles of units: granting, terms, states, what a unit holds, public verification (R20 to R28)."""
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -76,8 +76,8 @@ class Change:
 def last_day(decided_on: date, years: int | None) -> date | None:
     """Return the last day of a term of `years` that begins by a decision on `decided_on`; None: no term.
 
-    R24 and Civil Code 201, 202: the day of the decision is not counted, the last day is the corresponding day,
-    the month's end where there is none (2024-02-29 plus five years is 2029-02-28).
+    R24 and Civil Code 201, 202: the day of the decision is not counted, the last day is the corresponding
+    day, the month's end where there is none (2024-02-29 plus five years is 2029-02-28).
     """
     return add_years(decided_on, years) if years is not None else None
 
@@ -361,8 +361,4 @@ def _write_change(connection: Connection, title_id: str, **values: Any) -> None:
 
 
 def _title(row: RowMapping) -> Title:
-    names = (
-        "id unit_id unit_name level number verification_code state namer_id namer_name decided_on"
-        " decision_number valid_from valid_to term plan_year_id matter_id origin"
-    ).split()
-    return Title(**{name: row[name] for name in names})
+    return Title(**{name: row[name] for name in Title.__dataclass_fields__})

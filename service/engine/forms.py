@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
+from service.engine.expressions import Expression, ExpressionError, compile_expression
 from service.engine.fields import (
     Column,
     Field,
@@ -25,10 +26,8 @@ from service.engine.fields import (
     walk,
 )
 from service.engine.model import Problem
-from service.errors import AppError, Text
-
-if TYPE_CHECKING:
-    from service.engine.expressions import Expression
+from service.engine.vocabulary import BUILT_IN
+from service.errors import Text
 
 __all__ = [
     "Field",
@@ -316,7 +315,7 @@ class _Reader:
         label: Text,
         description: Text | None,
         line: int,
-        hide: "Expression | None",
+        hide: Expression | None,
     ) -> Field:
         checks = self._object(component, "validate", key)
         self._unknown(checks, _VALIDATE.get(kind, frozenset({"required"})), key, "form.validate")
@@ -384,7 +383,7 @@ class _Reader:
         component: dict[str, Any],
         properties: dict[str, Any],
         element: str | None,
-        hide: "Expression | None",
+        hide: Expression | None,
     ) -> Note | None:
         text = self._pair(component.get("text"), properties.get("textEn"))
         if text is None:
@@ -402,7 +401,7 @@ class _Reader:
         properties: dict[str, Any],
         element: str | None,
         label: Text,
-        hide: "Expression | None",
+        hide: Expression | None,
     ) -> Table | None:
         listed = component.get("columns")
         columns = [
@@ -475,7 +474,7 @@ class _Reader:
                 key,
                 Text(
                     f"pattern 不能使用（{error}）：须是不超过 200 字的正则表达式，重复不得嵌套",
-                    f"Unusable `pattern` ({error}): a regular expression up to 200 characters, no nested repetition",
+                    f"Unusable `pattern` ({error}): at most 200 characters and no nested repetition",
                 ),
             )
             return None
@@ -512,14 +511,12 @@ class _Reader:
             return None
         return Source(match[1], match[2])
 
-    def _hide(self, component: dict[str, Any], element: str | None) -> "Expression | None":
+    def _hide(self, component: dict[str, Any], element: str | None) -> Expression | None:
         conditional = self._object(component, "conditional", element)
         self._unknown(conditional, {"hide"}, element, "form.conditional")
         return self._expression(conditional, "hide", element)
 
-    def _expression(self, holder: dict[str, Any], name: str, element: str | None) -> "Expression | None":
-        from service.engine.expressions import compile_expression
-
+    def _expression(self, holder: dict[str, Any], name: str, element: str | None) -> Expression | None:
         given = holder.get(name)
         if given in (None, ""):
             return None
@@ -527,8 +524,8 @@ class _Reader:
         line = self._line(element)
         try:
             return compile_expression(source, file=self.file, line=line)
-        except (AppError, ValueError, SyntaxError) as error:
-            told = error.text if isinstance(error, AppError) else Text(str(error), str(error))
+        except ExpressionError as error:
+            told = error.text
             self.report(
                 "form.expression",
                 element,
@@ -560,7 +557,8 @@ class _Reader:
                 "form.key",
                 key,
                 Text(
-                    f"key {key} 不可用：须以字母开头，只含字母、数字、下划线，且不是 {'、'.join(sorted(_RESERVED))}",
+                    f"key {key} 不可用：须以字母开头，只含字母、数字、下划线，且不是保留字 "
+                    + "、".join(sorted(_RESERVED)),
                     f"Unusable key {key}: a letter, then letters, digits and underscores, and none of "
                     + ", ".join(sorted(_RESERVED)),
                 ),
@@ -586,7 +584,7 @@ class _Reader:
                 seen.add(item.key)
 
     def _check_names(self, form: Form) -> None:
-        """Expressions over the form's own data may name only its fields; a source's rows may have any attribute."""
+        """Expressions over the form's data name only its fields; rows of a source may have any attribute."""
         top = frozenset(form.entries)
         open_scope = {id(one) for rows in form.rows.values() if rows.source for one in walk(rows.items)}
         inner = {id(one): rows for rows in form.rows.values() for one in walk(rows.items)}
@@ -598,7 +596,18 @@ class _Reader:
             key = getattr(item, "key", None)
             for name in ("hide", "sum", "min_from", "max_from"):
                 expression = getattr(item, name, None)
-                for missing in sorted(expression.names - known) if expression is not None else ():
+                if expression is None:
+                    continue
+                for call in sorted(expression.calls - frozenset(BUILT_IN)):
+                    self.report(
+                        "form.function",
+                        key,
+                        Text(
+                            f"表达式 {expression.source} 中不能用函数 {call}，先用 prefill 把它的值放进一个字段",
+                            f"{call} cannot be called in {expression.source}; prefill a field with its value",
+                        ),
+                    )
+                for missing in sorted(expression.names - known):
                     self.report(
                         "form.name",
                         key,
