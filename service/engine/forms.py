@@ -603,7 +603,7 @@ class _Reader:
                         "form.function",
                         key,
                         Text(
-                            f"表达式 {expression.source} 中不能用函数 {call}，先用 prefill 把它的值放进一个字段",
+                            f"表达式 {expression.source} 不能用函数 {call}，请用 prefill 放进一个字段",
                             f"{call} cannot be called in {expression.source}; prefill a field with its value",
                         ),
                     )

@@ -1,0 +1,184 @@
+"""Deadline texts (`P15D`, `5wd`, `2026-08-10`, `=expression`) and the instants they mean.
+
+Working days and holidays are not reckoned here: the function `add_workdays` of the given functions knows the
+official calendar. Days are days of the city (Asia/Shanghai); results are aware UTC instants.
+"""
+
+import calendar as gregorian
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from service.clock import CITY_ZONE, city_day
+from service.engine.expressions import ExpressionError, compile_expression
+from service.engine.model import Deadline, Functions
+from service.errors import Text
+
+_DURATION = re.compile(
+    r"P(?=\d|T\d)(?:(\d{1,3})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?"
+    r"(?:T(?=\d)(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?"
+)
+_WORKING_DAYS = re.compile(r"(\d{1,4})\s*wd")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}.*")
+
+#: Outside, a slip of the pen is more likely than a plan.
+_YEARS = range(1949, 2200)
+
+
+def parse_deadline(source: str, *, file: str = "", line: int | None = None) -> Deadline:
+    """Return the deadline `source` says. Raises `ExpressionError` naming the forms that are understood."""
+    text = source.strip()
+    if text.startswith("="):
+        compiled = compile_expression(text[1:], file=file, line=line)
+        return Deadline(text, "expression", compiled)
+    if _DURATION.fullmatch(text):
+        return Deadline(text, "duration")
+    if _WORKING_DAYS.fullmatch(text):
+        return Deadline(text, "working_days")
+    if _DAY.fullmatch(text) and _day(text) is not None:
+        return Deadline(text, "day")
+    if _INSTANT.fullmatch(text) and _instant(text) is not None:
+        return Deadline(text, "instant")
+    raise _unclear(text, file, line)
+
+
+def resolve_due(
+    deadline: Deadline, start_at: datetime, names: Mapping[str, Any], functions: Functions
+) -> datetime:
+    """Return until when what was opened at `start_at` is due, as an aware UTC instant.
+
+    A plain day lasts until its 24:00, `5wd` until 24:00 of the fifth working day after the day of `start_at`,
+    which is not counted (Civil Code 201); years and months go to the corresponding day, or that month's end
+    (202). Raises `ExpressionError` when an expression gives no deadline.
+    """
+    return _resolve(deadline, start_at, names, functions, _end_of)
+
+
+def resolve_timer(
+    deadline: Deadline, start_at: datetime, names: Mapping[str, Any], functions: Functions
+) -> datetime:
+    """Return when a timer entered at `start_at` fires: as `resolve_due`, but a plain day fires at its 00:00."""
+    return _resolve(deadline, start_at, names, functions, _start_of)
+
+
+def resolve_reminders(
+    remind: tuple[Deadline, ...], due_at: datetime, names: Mapping[str, Any], functions: Functions
+) -> tuple[datetime, ...]:
+    """Return the instants of reminders, each so long before `due_at`, earliest first."""
+    return tuple(sorted(due_at - (_resolve(one, due_at, names, functions, _end_of) - due_at) for one in remind))
+
+
+def _resolve(
+    deadline: Deadline,
+    start_at: datetime,
+    names: Mapping[str, Any],
+    functions: Functions,
+    of_day: Callable[[date], datetime],
+) -> datetime:
+    source, kind = deadline.source, deadline.kind
+    if deadline.expression is not None:
+        value = deadline.expression.evaluate(names, functions)
+        if not isinstance(value, str):
+            raise _no_deadline(deadline, value)
+        try:
+            given = parse_deadline(value)
+        except ExpressionError:
+            raise _no_deadline(deadline, value) from None
+        if given.expression is not None:
+            raise _no_deadline(deadline, value)
+        source, kind = given.source, given.kind
+    try:
+        if kind == "duration":
+            found = _after(source, start_at)
+        elif kind == "working_days":
+            found = _end_of(_working_days(source, start_at, functions))
+        elif kind == "day":
+            found = of_day(date.fromisoformat(source))
+        else:
+            found = datetime.fromisoformat(source).astimezone(UTC)
+    except (OverflowError, ValueError):
+        raise _no_deadline(deadline, source) from None
+    if found.year not in _YEARS:
+        raise _no_deadline(deadline, source)
+    return found
+
+
+def _after(source: str, start_at: datetime) -> datetime:
+    match = _DURATION.fullmatch(source)
+    if match is None:
+        raise ValueError(source)
+    years, months, weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    local = start_at.astimezone(CITY_ZONE)
+    month = local.year * 12 + local.month - 1 + years * 12 + months
+    year, month = month // 12, month % 12 + 1
+    last = gregorian.monthrange(year, month)[1]
+    moved = local.replace(year=year, month=month, day=min(local.day, last))
+    exact = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+    return moved.astimezone(UTC) + exact
+
+
+def _working_days(source: str, start_at: datetime, functions: Functions) -> date:
+    match = _WORKING_DAYS.fullmatch(source)
+    reckon = functions.get("add_workdays")
+    if match is None or reckon is None:
+        raise ExpressionError(
+            Text("没有工作日历，算不出工作日期限", "there is no work calendar to reckon working days with"),
+            source=source,
+        )
+    return date.fromisoformat(str(reckon(city_day(start_at).isoformat(), int(match[1]))))
+
+
+def _start_of(day: date) -> datetime:
+    return datetime.combine(day, time(), CITY_ZONE).astimezone(UTC)
+
+
+def _end_of(day: date) -> datetime:
+    return _start_of(day + timedelta(days=1))
+
+
+def _day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.year in _YEARS else None
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return instant if instant.tzinfo is not None and instant.year in _YEARS else None
+
+
+def _unclear(text: str, file: str, line: int | None) -> ExpressionError:
+    shown = text[:60]
+    return ExpressionError(
+        Text(
+            f"期限“{shown}”写法不对；可写 P15D、PT2H（时长）、5wd（工作日）、2026-08-10（日期）、"
+            "带时区的时刻，或以“=”开头的表达式",
+            f"“{shown}” is no deadline; write P15D or PT2H (duration), 5wd (working days), 2026-08-10 (day), "
+            "an instant with its zone, or an expression beginning with “=”",
+        ),
+        file=file,
+        line=line,
+        source=text[:400],
+    )
+
+
+def _no_deadline(deadline: Deadline, value: object) -> ExpressionError:
+    shown = repr(value)[:60]
+    expression = deadline.expression
+    return ExpressionError(
+        Text(
+            f"期限“{deadline.source[:80]}”得到 {shown}，不是日期、时刻、时长或工作日数",
+            f"the deadline “{deadline.source[:80]}” gives {shown}, which is no day, instant, duration or number "
+            "of working days",
+        ),
+        source=deadline.source,
+        file=expression.file if expression else "",
+        line=expression.line if expression else None,
+    )
