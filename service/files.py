@@ -15,9 +15,12 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from service.deployments import store_blob
 from service.errors import Forbidden, Invalid, NotFound, Text
 from service.form_values import size_text
+from service.identity.access import may_see_matter
+from service.identity.people import Person
 from service.store.files import uploaded_file
 from service.store.ids import new_id
 from service.store.procedure import blob
+from service.system import System
 
 #: Largest file of all; a form may set less.
 LARGEST = 50_000_000
@@ -43,6 +46,53 @@ class StoredFile:
 class _Kind:
     content_type: str
     fits: Callable[[bytes], bool]
+
+
+def upload(
+    system: System,
+    person: Person,
+    name: str,
+    data: bytes,
+    *,
+    accept: Sequence[str] = (),
+    max_size: int = LARGEST,
+) -> StoredFile:
+    """Keep a file a person sends for a form they are filling in; see `save`."""
+    with system.database.write() as connection:
+        return save(
+            connection,
+            name=name,
+            data=data,
+            uploader_id=person.id,
+            at=system.now(connection),
+            accept=accept,
+            max_size=max_size,
+        )
+
+
+def download(system: System, person: Person, file_id: str) -> tuple[StoredFile, bytes]:
+    """Return a file with its content to who may see its matter, or to who sent it while it has none.
+
+    Raises `NotFound` for everybody else.
+    """
+    with system.database.read() as connection:
+        file = find(connection, file_id)
+        if file is None or not (
+            file.uploader_id == person.id
+            if file.matter_id is None
+            else may_see_matter(connection, person, file.matter_id, system.now(connection))
+        ):
+            raise NotFound(Text("没有这个文件，或您无权查看", "There is no such file, or it is not yours to see"))
+        return read(connection, file_id)
+
+
+def described(
+    system: System, person: Person, file_ids: Iterable[str], *, matter_id: str | None
+) -> dict[str, StoredFile]:
+    """Return, by id, those of the files that this person may refer to in a form of the matter."""
+    with system.database.read() as connection:
+        found = lookup(connection, person_id=person.id, matter_id=matter_id)
+        return {one: file for one in dict.fromkeys(file_ids) if (file := found(one)) is not None}
 
 
 def save(

@@ -1,7 +1,7 @@
 """What a form is shown with: the options it offers, and the values it starts from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping
 
 from service import forms
 from service.campaign import options
+from service.engine.fields import Source
 from service.engine.model import Functions, Procedure
 from service.engine.runtime import Machine
 from service.submissions import submissions
@@ -35,6 +36,34 @@ class Filling:
     data: Mapping[str, Any]
     names: Mapping[str, Any]
     functions: Functions
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Options and rows that were read while the database was open."""
+
+    offered: Mapping[Source, list[forms.Option]]
+    listed: Mapping[Source, list[forms.Row]]
+
+    def options(self, name: str, parameter: str | None) -> list[forms.Option]:
+        return self.offered[Source(name, parameter)]
+
+    def rows(self, name: str, parameter: str | None) -> list[forms.Row]:
+        return self.listed[Source(name, parameter)]
+
+
+def to_show(form: forms.Form | None, filling: Filling) -> Filling:
+    """Return the filling with everything the form offers read, so that it can be shown after the connection."""
+    if form is None:
+        return filling
+    offered, listed = form.option_sources, form.row_sources
+    return replace(
+        filling,
+        sources=_Read(
+            {one: filling.sources.options(one.name, one.parameter) for one in offered},
+            {one: filling.sources.rows(one.name, one.parameter) for one in listed},
+        ),
+    )
 
 
 def fill(

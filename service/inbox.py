@@ -213,7 +213,7 @@ def get(system: System, person: Person, task_id: str) -> TaskView:
             form=form,
             data=data,
             access=element.fields,
-            filling=shown,
+            filling=filling.to_show(form, shown),
             outcomes=element.outcomes,
             shows=_earlier(connection, procedure, element, row["matter_id"]),
             may=_may(person, row),

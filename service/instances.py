@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from service import deployments, filling, forms
+from service import deployments, files, filling, forms
 from service.engine.model import Outcome, ProcessDefinition
 from service.engine.runtime import EngineIncident
 from service.errors import Conflict, Forbidden, Invalid, NotFound, Text
@@ -76,7 +76,7 @@ def start_form(system: System, person: Person, key: str, *, organisation_id: str
         facts = filling.Facts(None, None, None, _unit(connection, seat), seat, person.id)
         start = definition.elements[_start_element(definition)]
         shown = filling.fill(system, connection, procedure, form, facts, {}, at)
-        return StartForm(key, definition.name, form, shown, start.outcomes)
+        return StartForm(key, definition.name, form, filling.to_show(form, shown), start.outcomes)
 
 
 def start(
@@ -116,7 +116,13 @@ def start(
             form = procedure.forms[definition.start_form]
             shown = filling.fill(system, connection, procedure, form, facts, {}, at)
             submitted = forms.validate(
-                form, dict(data or {}), access={}, partial=False, sources=shown.sources, previous=shown.data
+                form,
+                dict(data or {}),
+                access={},
+                partial=False,
+                sources=shown.sources,
+                previous=shown.data,
+                files=files.lookup(connection, person_id=person.id, matter_id=None),
             )
         elif data:
             given |= data
@@ -153,6 +159,8 @@ def start(
         step.go_on()
         if definition.start_form is not None:
             _keep_start_form(step, definition, submission)
+            attached = forms.file_ids(procedure.forms[definition.start_form], submitted)
+            files.attach(connection, attached, matter_id=step.row["matter_id"], person_id=person.id)
         step.record("start", {"task": submission.task_id if definition.start_form else None})
         return Started(step.instance_id, step.row["matter_id"])
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from service import clock, filling, forms
+from service import clock, files, filling, forms
 from service.engine import votes
 from service.engine.model import Element, Procedure, ProcessDefinition
 from service.engine.runtime import EngineIncident
@@ -79,7 +79,8 @@ def complete(
         chosen = _outcome(element, outcome)
         said = _opinion(element, chosen, opinion)
         fields = _data(system, transaction, person, step, row, dict(data or {}), chosen)
-        answer = _Answer(chosen, said, fields, idempotency_key)
+        attached = forms.file_ids(step.procedure.forms[element.form], fields) if element.form else []
+        answer = _Answer(chosen, said, fields, idempotency_key, tuple(attached))
         if element.spread is not None:
             return _vote(system, transaction, person, row, step, answer)
         variables = {name: value for name, value in fields.items() if name in definition.reads}
@@ -212,6 +213,7 @@ class _Answer:
     opinion: str | None
     data: Mapping[str, Any]
     key: str | None
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +384,7 @@ def _close(
     if changed != 1:
         raise Stale
     if row["form"] is not None:
+        files.attach(transaction.connection, answer.files, matter_id=row["matter_id"], person_id=person.id)
         transaction.connection.execute(
             delete(tables.task_draft).where(tables.task_draft.c.task_id == row["id"])
         )
@@ -501,6 +504,7 @@ def _data(
         partial=chosen is not None and chosen.form == "partial",
         sources=shown.sources,
         previous=shown.data,
+        files=files.lookup(transaction.connection, person_id=person.id, matter_id=row["matter_id"]),
     )
 
 

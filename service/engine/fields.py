@@ -211,6 +211,16 @@ class Form:
         return frozenset(found)
 
     @property
+    def option_sources(self) -> frozenset[Source]:
+        """Return the sources its choices are offered from."""
+        return frozenset(one.options for one in walk(self.items) if isinstance(one, Field) and one.options)
+
+    @property
+    def row_sources(self) -> frozenset[Source]:
+        """Return the sources its lists and tables get their rows from."""
+        return frozenset(one.source for one in walk(self.items) if isinstance(one, RowList | Table) and one.source)
+
+    @property
     def prefills(self) -> "tuple[Expression, ...]":
         """Return the expressions over the instance's variables and functions it starts from."""
         return tuple(item.prefill for item in self.entries.values() if item.prefill is not None)

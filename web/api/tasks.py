@@ -148,7 +148,7 @@ def _upload(call: Call) -> Uploaded:
     if given is None:
         message = Text("请在 file 中上传文件", "Send the file as the part “file”")
         raise Invalid(message, fields={"file": message})
-    kept = files.save(call.system, call.person, given.filename or "", given.read())
+    kept = files.upload(call.system, call.person, given.filename or "", given.read())
     return Uploaded(kept.id, kept.name, kept.size, kept.content_type)
 
 
