@@ -24,7 +24,7 @@ from service.store.procedure import (
 from service.system import System, deployment_files
 
 #: What a procedure's folder may hold; everything else in it is not deployed.
-PATTERNS = ("*.bpmn", "decisions/*.dmn", "forms/*.json", "roles.toml")
+PATTERNS = ("*.bpmn", "decisions/*.dmn", "forms/*.json", "*.toml")
 
 
 @dataclass(frozen=True, slots=True)

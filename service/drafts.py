@@ -58,7 +58,7 @@ def create(system: System, person: Person, *, name: str, files: Mapping[str, byt
         if files is None:
             files = deployment_files(connection, based_on) if based_on is not None else {}
         for path, data in files.items():
-            _check_file(path, data)
+            check_file(path, data)
         at = system.now(connection)
         draft_id = new_id()
         connection.execute(
@@ -131,10 +131,19 @@ def save_file(
     Raises `Conflict` when somebody else saved meanwhile, `Invalid` for a wrong path or size. The content may
     still have problems: `check` shows them, and publishing refuses them.
     """
-    _check_file(path, data)
+    return save_files(system, person, draft_id, {path: data}, version=version)
+
+
+def save_files(
+    system: System, person: Person, draft_id: str, files: Mapping[str, bytes], *, version: int
+) -> Draft:
+    """Write several files of a draft at once; the others stay. See `save_file`."""
+    for path, data in files.items():
+        check_file(path, data)
 
     def write(connection: Connection, at: datetime) -> None:
-        _write_file(connection, draft_id, path, data, person, at)
+        for path, data in files.items():
+            _write_file(connection, draft_id, path, data, person, at)
 
     return _edit(system, person, draft_id, version, write)
 
@@ -261,7 +270,8 @@ def _set_state(system: System, draft_id: str, expected: str, state: str) -> Draf
         return _draft(connection, _row(connection, draft_id))
 
 
-def _check_file(path: str, data: bytes) -> None:
+def check_file(path: str, data: bytes) -> None:
+    """Refuse a path or size no file of a procedure may have. Raises `Invalid`."""
     parts = path.split("/")
     if not path.endswith(ENDINGS) or len(path) > 200 or any(part in ("", ".", "..") for part in parts):
         message = Text(
