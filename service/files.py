@@ -82,7 +82,9 @@ def download(system: System, person: Person, file_id: str) -> tuple[StoredFile, 
             if file.matter_id is None
             else may_see_matter(connection, person, file.matter_id, system.now(connection))
         ):
-            raise NotFound(Text("没有这个文件，或您无权查看", "There is no such file, or it is not yours to see"))
+            raise NotFound(
+                Text("没有这个文件，或您无权查看", "There is no such file, or it is not yours to see")
+            )
         return read(connection, file_id)
 
 

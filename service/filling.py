@@ -53,7 +53,7 @@ class _Read:
 
 
 def to_show(form: forms.Form | None, filling: Filling) -> Filling:
-    """Return the filling with everything the form offers read, so that it can be shown after the connection."""
+    """Return the filling with everything the form offers read, to be shown when the connection is closed."""
     if form is None:
         return filling
     offered, listed = form.option_sources, form.row_sources

@@ -1,6 +1,7 @@
 """The task inbox: what waits for a person, what they did, and one task with everything needed to do it."""
 
 import base64
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -84,6 +85,17 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class StepCount:
+    """How many open tasks of one step of a process wait for a person."""
+
+    process_key: str
+    process_name: Text
+    element_id: str
+    name: Text
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """A submitted form to read: with its form, who submitted it and when."""
 
@@ -115,22 +127,35 @@ def open_tasks(
     person: Person,
     *,
     process: str | None = None,
+    step: str | None = None,
+    unit: str | None = None,
     search: str | None = None,
     instance: str | None = None,
+    due_before: datetime | None = None,
+    taken: bool | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> Page[TaskRow]:
     """Return the tasks a person may do, what is due first on top; their own and their roles' pools.
 
-    It reads one short index range for each membership, however many tasks are open in all.
+    `step` is an element's id, `taken` says whether somebody has claimed it. It reads one short index range
+    for each membership, however many tasks are open in all.
     """
     limit = min(limit, LARGEST_PAGE)
     task = tables.task
     conditions: list[ColumnElement[bool]] = []
     if process is not None:
         conditions.append(task.c.process_key == process)
+    if step is not None:
+        conditions.append(task.c.element_id == step)
+    if unit is not None:
+        conditions.append(task.c.unit_id == unit)
     if instance is not None:
         conditions.append(task.c.instance_id == instance)
+    if due_before is not None:
+        conditions.append(task.c.sort_at < due_before)
+    if taken is not None:
+        conditions.append(task.c.person_id.is_not(None) if taken else task.c.person_id.is_(None))
     if search:
         conditions.append(
             or_(
@@ -145,7 +170,7 @@ def open_tasks(
         rows = _open_rows(connection, person, conditions, limit + 1)
         page = rows[:limit]
         following = encode_cursor(page[-1]["sort_at"], page[-1]["id"]) if len(rows) > limit else None
-        return Page(_task_rows(system, connection, person, page), following)
+        return Page(_task_rows(system, connection, person, _allowed(person, page)), following)
 
 
 def done_tasks(system: System, person: Person, *, after: str | None = None, limit: int = 50) -> Page[TaskRow]:
@@ -172,12 +197,45 @@ def counts(system: System, person: Person) -> Counts:
     task = tables.task
     with system.database.read() as connection:
         now = system.now(connection)
-        rows = _open_rows(connection, person, [], COUNTED, [task.c.id, task.c.sort_at])
+        columns = [task.c.id, task.c.sort_at, task.c.excluded]
+        rows = _allowed(person, _open_rows(connection, person, [], COUNTED, columns))
         return Counts(
             open=len(rows),
             overdue=sum(row["sort_at"] < now for row in rows),
             due_soon=sum(now <= row["sort_at"] < now + SOON for row in rows),
         )
+
+
+def steps(system: System, person: Person) -> list[StepCount]:
+    """Return which steps of which processes wait for a person, most first; counted up to `COUNTED` tasks."""
+    task, definition = tables.task, tables.process_definition
+    with system.database.read() as connection:
+        columns = [
+            task.c.id,
+            task.c.sort_at,
+            task.c.excluded,
+            task.c.process_key,
+            task.c.element_id,
+            task.c.name_zh,
+            task.c.name_en,
+        ]
+        rows = _allowed(person, _open_rows(connection, person, [], COUNTED, columns))
+        number = Counter((row["process_key"], row["element_id"]) for row in rows)
+        called = {
+            (row["process_key"], row["element_id"]): Text(row["name_zh"], row["name_en"]) for row in rows
+        }
+        processes = {
+            one.key: Text(one.name_zh, one.name_en)
+            for one in connection.execute(
+                select(definition.c.key, definition.c.name_zh, definition.c.name_en)
+                .where(definition.c.key.in_({key for key, _ in number}))
+                .order_by(definition.c.version)
+            )
+        }
+        return [
+            StepCount(key, processes[key], element_id, called[key, element_id], count)
+            for (key, element_id), count in number.most_common()
+        ]
 
 
 def get(system: System, person: Person, task_id: str) -> TaskView:
@@ -255,7 +313,12 @@ def _open_rows(
     rows = connection.execute(
         select(together).order_by(together.c.sort_at, together.c.id).limit(limit)
     ).mappings()
-    return [row for row in rows if person.id not in (row.get("excluded") or [])]
+    return list(rows)
+
+
+def _allowed(person: Person, rows: Iterable[RowMapping]) -> list[RowMapping]:
+    """Return the rows of tasks the person is not kept out of."""
+    return [row for row in rows if person.id not in (row["excluded"] or [])]
 
 
 def _range(

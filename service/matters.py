@@ -90,8 +90,22 @@ class MatterView:
 
 
 @dataclass(frozen=True, slots=True)
+class DiagramStep:
+    """One step of a process as text: who does it and whether it is done, current, cancelled or to come."""
+
+    element_id: str
+    type: str
+    name: Text
+    role: Text | None
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Diagram:
-    """A process diagram (BPMN XML) with what has been and where the instance stands, by element id."""
+    """A process diagram (BPMN XML) with what has been and where the instance stands, by element id.
+
+    `steps` are its tasks in the order of the file, for who reads it as text.
+    """
 
     process_key: str
     name: Text
@@ -99,6 +113,12 @@ class Diagram:
     current: list[str]
     completed: list[str]
     cancelled: list[str]
+    steps: list[DiagramStep]
+
+
+#: What of a diagram is a step for a reader, and how its last event is told.
+_STEPS = frozenset({"userTask", "receiveTask", "callActivity"})
+_STATES: Mapping[str, str] = {"completed": "done", "cancelled": "cancelled", "entered": "done"}
 
 
 def list_matters(
@@ -108,6 +128,7 @@ def list_matters(
     process: str | None = None,
     plan_year: str | None = None,
     unit: str | None = None,
+    opened_by: str | None = None,
     search: str | None = None,
     open_only: bool = False,
     after: str | None = None,
@@ -125,6 +146,8 @@ def list_matters(
             query = query.where(matter.c.plan_year_id == plan_year)
         if unit is not None:
             query = query.where(matter.c.unit_id == unit)
+        if opened_by is not None:
+            query = query.where(matter.c.opened_by == opened_by)
         if open_only:
             query = query.where(matter.c.closed_at.is_(None))
         if search:
@@ -222,6 +245,7 @@ def diagram(system: System, person: Person, instance_id: str) -> Diagram:
                 counts[element_id] = counts.get(element_id, 0) + (1 if event == "entered" else -1)
                 states[element_id] = event
         current = [one for one, number in counts.items() if number > 0 and row["ended_at"] is None]
+        roles = system.procedure(connection, row["deployment_id"]).roles
         return Diagram(
             process_key=definition.key,
             name=definition.name,
@@ -229,6 +253,17 @@ def diagram(system: System, person: Person, instance_id: str) -> Diagram:
             current=current,
             completed=[one for one, event in states.items() if event == "completed" and one not in current],
             cancelled=[one for one, event in states.items() if event == "cancelled" and one not in current],
+            steps=[
+                DiagramStep(
+                    element_id=one.id,
+                    type=one.type,
+                    name=one.name,
+                    role=roles[one.role].label if one.type == "userTask" and one.role in roles else None,
+                    state="current" if one.id in current else _STATES.get(states.get(one.id, ""), "future"),
+                )
+                for one in definition.elements.values()
+                if one.type in _STEPS
+            ],
         )
 
 

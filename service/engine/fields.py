@@ -218,7 +218,8 @@ class Form:
     @property
     def row_sources(self) -> frozenset[Source]:
         """Return the sources its lists and tables get their rows from."""
-        return frozenset(one.source for one in walk(self.items) if isinstance(one, RowList | Table) and one.source)
+        holders = (one for one in walk(self.items) if isinstance(one, RowList | Table))
+        return frozenset(one.source for one in holders if one.source is not None)
 
     @property
     def prefills(self) -> "tuple[Expression, ...]":
