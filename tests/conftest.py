@@ -1,7 +1,8 @@
 """Databases for tests: every test that asks for `system` runs on SQLite and on PostgreSQL.
 
-PostgreSQL is an installed server named by `CHUANGLV_TEST_POSTGRESQL`, or one started from a PyPI wheel. A missing
-server is a failure that says what to install, never a skip. Both kinds are copied from a template made once.
+PostgreSQL is an installed server named by `CHUANGLV_TEST_POSTGRESQL`, or one started from a PyPI wheel. A
+missing server is a failure that says what to install, never a skip. Both kinds are copied from a template made
+once.
 """
 
 import itertools
