@@ -52,16 +52,20 @@ __all__ = [
     "Source",
     "Table",
     "access_to",
+    "cell_prefill",
     "evaluate",
     "file_ids",
+    "hidden_keys",
     "is_blank",
     "number_text",
     "opened",
+    "placed",
     "prefill",
     "row_scope",
     "scope",
     "size_text",
     "validate",
+    "without",
 ]
 
 #: A row of a source: its id and what people read for it, kept beside the row's fields.
@@ -170,6 +174,32 @@ def evaluate(
         return None
 
 
+def hidden_keys(form: Form, values: Mapping[str, Any]) -> frozenset[str]:
+    """Return the keys of fields and lists that the conditions of the form hide, given typed `values`."""
+    around = dict(placed(form.items))
+    hidden: frozenset[str] = frozenset()
+    for _ in range(_PASSES):
+        # What is hidden counts as empty and may hide or show more.
+        names = without(form, values, hidden)
+        now = frozenset(
+            key
+            for key, item in form.entries.items()
+            if any(evaluate(hide, names) for hide in (item.hide, *(one.hide for one in around[key])))
+        )
+        if now == hidden:
+            break
+        hidden = now
+    return hidden
+
+
+def without(form: Form, values: Mapping[str, Any], keys: frozenset[str]) -> dict[str, Any]:
+    """Return `values` of the form with the fields and lists of `keys` emptied."""
+    return {
+        key: (item.empty if isinstance(item, Field) else []) if key in keys else values[key]
+        for key, item in form.entries.items()
+    }
+
+
 def access_to(access: Mapping[str, str], *keys: str | None) -> Literal["write", "read", "hidden"]:
     """Return the strictest right given to any of `keys`: a field's path, the groups and list around it."""
     rights = {access.get(key, "write") for key in keys if key}
@@ -203,7 +233,7 @@ class _Submission:
 
     def check(self, data: Mapping[str, Any]) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        around = {key: groups for key, groups in _placed(self.form.items)}
+        around = {key: groups for key, groups in placed(self.form.items)}
         rights = {
             key: access_to(self.access, key, *(group.key for group in groups))
             for key, groups in around.items()
@@ -223,7 +253,7 @@ class _Submission:
                 values[key] = self._rows(item, raw)
             else:
                 values[key] = self._read(item, raw, key)
-        hidden = self._hidden(values, around)
+        hidden = hidden_keys(self.form, values)
         for key in hidden:
             item = self.form.entries[key]
             values[key] = item.empty if isinstance(item, Field) else []
@@ -364,24 +394,6 @@ class _Submission:
             return one.empty if kept is None else kept
         return self._read(one, row.get(one.key), f"{item.key}.{index}.{one.key}")
 
-    def _hidden(self, values: dict[str, Any], around: Mapping[str, tuple[Group, ...]]) -> frozenset[str]:
-        hidden: frozenset[str] = frozenset()
-        for _ in range(_PASSES):
-            # What is hidden counts as empty and may hide or show more.
-            names = {
-                key: (item.empty if isinstance(item, Field) else []) if key in hidden else values[key]
-                for key, item in self.form.entries.items()
-            }
-            now = frozenset(
-                key
-                for key, item in self.form.entries.items()
-                if any(evaluate(hide, names) for hide in (item.hide, *(one.hide for one in around[key])))
-            )
-            if now == hidden:
-                break
-            hidden = now
-        return hidden
-
     def _check(self, item: Field, value: Any, path: str, names: Mapping[str, Any]) -> None:
         if path in self.errors:
             return
@@ -400,7 +412,7 @@ class _Submission:
         self, item: RowList, rows: list[dict[str, Any]], names: Mapping[str, Any]
     ) -> list[dict[str, Any]]:
         attributes = [row.attributes for row in self._source_rows(item)]
-        around = dict(_placed(item.items))
+        around = dict(placed(item.items))
         kept = []
         for index, row in enumerate(rows):
             if not row:
@@ -465,13 +477,13 @@ def cell_prefill(one: Field, attributes: Mapping[str, Any]) -> Any:
         return one.empty
 
 
-def _placed(
+def placed(
     items: tuple[Item, ...], groups: tuple[Group, ...] = ()
 ) -> Iterator[tuple[str, tuple[Group, ...]]]:
-    """Yield each entry's key with the groups around it."""
+    """Yield the key of each field and list of rows, with the groups around it."""
     for item in items:
         if isinstance(item, Group):
-            yield from _placed(item.items, (*groups, item))
+            yield from placed(item.items, (*groups, item))
         elif isinstance(item, Field | RowList):
             yield item.key, groups
 

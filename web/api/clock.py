@@ -53,5 +53,12 @@ def _advance(call: Call) -> Advanced:
 
 ENDPOINTS = [
     Endpoint("GET", "/clock", _read, "The installation's clock", Clock),
-    Endpoint("POST", "/clock", _advance, "Move the clock forward; all that is due happens, in order", Advanced, body=Advance),
+    Endpoint(
+        "POST",
+        "/clock",
+        _advance,
+        "Move the clock forward; all that is due happens, in order",
+        Advanced,
+        body=Advance,
+    ),
 ]

@@ -35,7 +35,9 @@ def _files() -> dict[str, bytes]:
         path = (file.filename or "") if name == "files" else name
         found[path] = file.read()
     if not found:
-        message = Text("请以 multipart/form-data 上传流程文件", "Send the procedure's files as multipart/form-data")
+        message = Text(
+            "请以 multipart/form-data 上传流程文件", "Send the procedure's files as multipart/form-data"
+        )
         raise Invalid(message, fields={"files": message})
     return found
 
@@ -68,8 +70,18 @@ def _definitions(call: Call) -> list[Definition]:
 
 
 ENDPOINTS = [
-    Endpoint("POST", "/deployments", _publish, "Check files and put them in force", Published, status=201, multipart=True),
-    Endpoint("POST", "/deployments/check", _check, "Check files without deploying them", Checked, multipart=True),
+    Endpoint(
+        "POST",
+        "/deployments",
+        _publish,
+        "Check files and put them in force",
+        Published,
+        status=201,
+        multipart=True,
+    ),
+    Endpoint(
+        "POST", "/deployments/check", _check, "Check files without deploying them", Checked, multipart=True
+    ),
     Endpoint("GET", "/deployments", _list, "All deployments, newest first", list[Deployment]),
     Endpoint(
         "GET",

@@ -126,7 +126,10 @@ def _call(endpoint: Endpoint, path: Mapping[str, str]) -> Call:
     if unknown:
         message = Text("没有这个查询参数", "There is no such query parameter")
         raise Invalid(
-            Text(f"没有查询参数 {', '.join(sorted(unknown))}", f"Unknown query parameter {', '.join(sorted(unknown))}"),
+            Text(
+                f"没有查询参数 {', '.join(sorted(unknown))}",
+                f"Unknown query parameter {', '.join(sorted(unknown))}",
+            ),
             fields=dict.fromkeys(sorted(unknown), message),
         )
     return Call(

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import Field
+
 from service import incidents, instances, matters, messages, tracing
 from service.errors import Forbidden, Text
 from service.identity import duties
-from service.incidents import Incident
 from service.inbox import Page
+from service.incidents import Incident
 from service.instances import Started
 from service.matters import MatterRow, MatterView
 from service.tracing import HistoryEvent, InstanceState
@@ -18,8 +20,8 @@ class Start(Body):
     """Start a process: `data` is its start form, `variables` need the duty of a process administrator."""
 
     process: str
-    data: dict[str, Any] = {}
-    variables: dict[str, Any] = {}
+    data: dict[str, Any] = Field(default_factory=dict)
+    variables: dict[str, Any] = Field(default_factory=dict)
     organisation_id: str | None = None
     business_key: str | None = None
 
@@ -35,7 +37,7 @@ class Message(Body):
 
     message: str
     key: str = ""
-    payload: dict[str, Any] = {}
+    payload: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,14 @@ PAGE = {"after": "cursor of the previous page", "limit": "rows, 1 to 200"}
 
 ENDPOINTS = [
     Endpoint(
-        "POST", "/instances", _start, "Start a process instance", Started, body=Start, status=201, idempotent=True
+        "POST",
+        "/instances",
+        _start,
+        "Start a process instance",
+        Started,
+        body=Start,
+        status=201,
+        idempotent=True,
     ),
     Endpoint(
         "GET",

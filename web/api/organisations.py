@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from service.identity import organisations
 from service.identity.organisations import Organisation
+
+from service.identity import organisations
 from service.identity.people import Membership, Person
 from service.inbox import Page
 from service.instances import Startable, startable

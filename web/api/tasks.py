@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from flask import request
+from pydantic import Field
 
 from service import files, inbox, tasks
-from service.forms import Form
 from service.errors import Invalid, Text
+from service.form_description import FormDescription, describe
 from service.inbox import Page, TaskRow
 from service.tasks import Candidate, Completed, ReturnTarget
 from web.api.endpoints import Body, Call, Endpoint, limit_of
@@ -33,7 +34,7 @@ class TaskDetail:
     """
 
     task: TaskRow
-    form: dict[str, Any] | None
+    form: FormDescription | None
     data: Mapping[str, Any]
     outcomes: list[Outcome]
     may: list[str]
@@ -44,7 +45,7 @@ class Complete(Body):
     """Complete a task: the button, the form's data, an opinion."""
 
     outcome: str | None = None
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = Field(default_factory=dict)
     opinion: str | None = None
 
 
@@ -104,19 +105,12 @@ def _get(call: Call) -> TaskDetail:
     view = inbox.get(call.system, call.person, call.path["task_id"])
     return TaskDetail(
         task=view.row,
-        form=describe(view.form, view) if view.form is not None else None,
+        form=describe(view.form, view.access, view.filling.sources, view.data) if view.form else None,
         data=view.data,
         outcomes=[Outcome(one.id, one.name, one.opinion) for one in view.outcomes],
         may=sorted(view.may),
         reads=list(view.reads),
     )
-
-
-def describe(form: Form, view: inbox.TaskView) -> dict[str, Any]:
-    """Return a form's fields as an integrator needs them: key, type, right, required, options and rows."""
-    from service import forms
-
-    return forms.describe(form, view.access, view.filling.sources)
 
 
 def _complete(call: Call) -> Completed:
@@ -199,9 +193,7 @@ ENDPOINTS = [
     Endpoint(
         "PUT",
         "/tasks/{task_id}/draft",
-        lambda call: Saved(
-            tasks.save_draft(call.system, call.person, call.path["task_id"], call.body.data)
-        ),
+        lambda call: Saved(tasks.save_draft(call.system, call.person, call.path["task_id"], call.body.data)),
         "Keep what has been filled in so far",
         Saved,
         body=Draft,
