@@ -1,0 +1,1 @@
+"""Forms on pages: what is shown of a form file, and what was typed into it."""
