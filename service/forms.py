@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from service.engine.expressions import Expression
 
 __all__ = [
+    "ROW",
+    "ROW_LABEL",
     "Column",
     "Field",
     "FileLookup",

@@ -107,8 +107,9 @@ def _writable(
     for item in items:
         if isinstance(item, Group):
             yield from _writable(item.items, access, (*groups, item.key))
-        elif isinstance(item, Field | RowList) and access_to(access, item.key, *groups) == "write":
-            if not item.readonly or (isinstance(item, RowList) and item.source is not None):
+        elif isinstance(item, Field | RowList):
+            listed = isinstance(item, RowList) and item.source is not None
+            if (listed or not item.readonly) and access_to(access, item.key, *groups) == "write":
                 yield item
 
 
