@@ -100,10 +100,18 @@ class Store:
         if done is None:
             self.run("INSERT INTO instance VALUES (?, ?, ?)", instance, seq, machine)
         else:
-            self.run("UPDATE instance SET version=?, machine=? WHERE id=? AND version=?", seq, machine, instance, seq - 1)
+            self.run(
+                "UPDATE instance SET version=?, machine=? WHERE id=? AND version=?",
+                seq,
+                machine,
+                instance,
+                seq - 1,
+            )
             self.run("UPDATE task SET state='done', data=? WHERE id=?", json.dumps(ANSWER), done)
         for element in opened:
-            self.run("INSERT INTO task VALUES (?, ?, ?, 'open', NULL)", f"{instance}{element}", instance, element)
+            self.run(
+                "INSERT INTO task VALUES (?, ?, ?, 'open', NULL)", f"{instance}{element}", instance, element
+            )
         self.run("INSERT INTO history VALUES (?, ?, ?)", instance, seq, json.dumps({"done": done}))
         self.run("COMMIT")
 
