@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, or_, select, tuple_, union_all
@@ -17,26 +17,16 @@ from service.filling import Filling
 from service.identity import duties, organisations, people
 from service.identity.access import may_see_matter, redacted_names
 from service.identity.people import Person
+from service.paging import LARGEST_PAGE, Page
 from service.rights import holds, may_do
 from service.store import procedure as tables
 from service.submissions import Submission, submissions
 from service.system import System
 
-T = TypeVar("T")
-
 #: Counting stops here: a person with more open tasks than this needs no exact number.
 COUNTED = 1000
 #: A task due within this time is shown as due soon.
 SOON = timedelta(days=3)
-LARGEST_PAGE = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """A page of rows and the cursor of the next page (None: this is the last)."""
-
-    rows: list[T]
-    next: str | None
 
 
 @dataclass(frozen=True, slots=True)

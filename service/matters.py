@@ -14,7 +14,8 @@ from service.errors import Conflict, Forbidden, Invalid, NotFound, Text
 from service.identity import organisations, people
 from service.identity.access import may_see_matter, redacted_names, visible_matters
 from service.identity.people import Person
-from service.inbox import LARGEST_PAGE, Page, Shown, TaskRow, decode_cursor, encode_cursor, shown, task_rows
+from service.inbox import Shown, TaskRow, decode_cursor, encode_cursor, shown, task_rows
+from service.paging import LARGEST_PAGE, Page
 from service.step import Step, attempt, locked_row, refuse
 from service.store import procedure as tables
 from service.store.database import Transaction

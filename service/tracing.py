@@ -12,7 +12,8 @@ from service.errors import NotFound, Text
 from service.identity import people
 from service.identity.access import may_see_matter, visible_matters
 from service.identity.people import Person
-from service.inbox import LARGEST_PAGE, Page, decode_cursor, encode_cursor
+from service.inbox import decode_cursor, encode_cursor
+from service.paging import LARGEST_PAGE, Page
 from service.store import procedure as tables
 from service.system import System
 

@@ -8,10 +8,10 @@ from pydantic import Field
 from service import incidents, instances, matters, messages, tracing
 from service.errors import Forbidden, Text
 from service.identity import duties
-from service.inbox import Page
 from service.incidents import Incident
 from service.instances import Started
 from service.matters import MatterRow, MatterView
+from service.paging import Page
 from service.tracing import HistoryEvent, InstanceState
 from web.api.endpoints import Body, Call, Endpoint, limit_of
 

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from service.identity.organisations import Organisation
-
 from service.identity import organisations
+from service.identity.organisations import Organisation
 from service.identity.people import Membership, Person
-from service.inbox import Page
 from service.instances import Startable, startable
+from service.paging import Page
 from web.api.endpoints import Call, Endpoint, limit_of
 from web.api.instances import PAGE
 

@@ -11,7 +11,8 @@ from pydantic import Field
 from service import files, inbox, tasks
 from service.errors import Invalid, Text
 from service.form_description import FormDescription, describe
-from service.inbox import Page, TaskRow
+from service.inbox import TaskRow
+from service.paging import Page
 from service.tasks import Candidate, Completed, ReturnTarget
 from web.api.endpoints import Body, Call, Endpoint, limit_of
 from web.api.instances import PAGE
