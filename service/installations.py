@@ -1,5 +1,7 @@
 """Making a database, bringing it to the newest schema, and opening it."""
 
+from datetime import datetime
+
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
@@ -7,17 +9,24 @@ from service import system as systems
 from service.campaign import days
 from service.config import Settings
 from service.errors import Conflict, Text, Unavailable
+from service.identity import reference
 from service.store import schema
 from service.store.database import Database
 from service.store.procedure import installation
 from service.system import System
 
 
-def migrate(settings: Settings, *, movable_clock: bool = False, demo: bool = False) -> bool:
+def migrate(
+    settings: Settings,
+    *,
+    movable_clock: bool = False,
+    demo: bool = False,
+    starts_at: datetime | None = None,
+) -> bool:
     """Make the database or bring it to the newest schema; returns whether it was made.
 
-    Whether the clock may be moved is decided here, once. Raises `Conflict` when an existing database was made
-    otherwise, `Unavailable` when there is no server.
+    Whether the clock may be moved, and where a movable one begins, is decided here, once. Raises `Conflict`
+    when an existing database was made otherwise, `Unavailable` when there is no server.
     """
     database = Database(settings.database_url)
     try:
@@ -25,7 +34,8 @@ def migrate(settings: Settings, *, movable_clock: bool = False, demo: bool = Fal
             schema.upgrade(connection)
             known = connection.execute(select(installation)).one_or_none()
             if known is None:
-                systems.prepare(connection, movable_clock=movable_clock, demo=demo)
+                systems.prepare(connection, movable_clock=movable_clock, demo=demo, starts_at=starts_at)
+                reference.store(connection)
                 days.store_official_days(connection)
                 return True
             if movable_clock and not known.movable_clock:

@@ -17,8 +17,8 @@ from service.engine.model import Functions, Procedure
 from service.errors import Conflict, Invalid, Text
 from service.operations import registry
 from service.store.database import Database
-from service.store.procedure import deployment_file, installation
 from service.store.procedure import blob as blob_table
+from service.store.procedure import deployment_file, installation
 from service.submissions import Submission, functions_for_matter
 
 #: How many deployments' checked procedures one process keeps in memory.
@@ -170,13 +170,19 @@ def deployment_files(connection: Connection, deployment_id: str) -> Mapping[str,
     return {row.path: bytes(row.data) for row in rows}
 
 
-def prepare(connection: Connection, *, movable_clock: bool, demo: bool) -> None:
-    """Write the installation's row once, when the database is made."""
+def prepare(
+    connection: Connection, *, movable_clock: bool, demo: bool, starts_at: datetime | None = None
+) -> None:
+    """Write the installation's row once, when the database is made.
+
+    A movable clock may begin at `starts_at`, also in the past; from then on it only moves forward.
+    """
+    offset = starts_at - clock.system_now() if movable_clock and starts_at is not None else timedelta(0)
     connection.execute(
         insert(installation).values(
             id=1,
             movable_clock=movable_clock,
-            clock_offset="0",
+            clock_offset=str(offset // timedelta(microseconds=1)),
             demo=demo,
             deployment_id=None,
             created_at=clock.system_now(),

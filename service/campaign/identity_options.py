@@ -23,8 +23,13 @@ REDACTED = Text("某涉军单位", "A military unit")
 
 @options("areas")
 def areas(context: SourceContext, parameter: str | None) -> list[Option]:
-    """Participating areas; with `all` every area."""
-    query = select(area.c.code, area.c.name, area.c.name_en).order_by(area.c.code)
+    """Participating areas of the county level; with `all` every area of that level."""
+    above = select(area.c.parent_code).where(area.c.parent_code.is_not(None))
+    query = (
+        select(area.c.code, area.c.name, area.c.name_en)
+        .where(area.c.code.not_in(above))
+        .order_by(area.c.code)
+    )
     if parameter != "all":
         query = query.where(area.c.participates)
     return [Option(row.code, _text(row.name, row.name_en)) for row in context.connection.execute(query)]
