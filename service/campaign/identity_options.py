@@ -17,9 +17,6 @@ from service.store.identity import (
     unit_profile,
 )
 
-#: What people outside the military channel read for a military unit.
-REDACTED = Text("某涉军单位", "A military unit")
-
 
 @options("areas")
 def areas(context: SourceContext, parameter: str | None) -> list[Option]:

@@ -46,7 +46,9 @@ def latest(
     connection: Connection, *, person_id: str | None = None, limit: int = 100
 ) -> tuple[SecurityEvent, ...]:
     """Return the newest entries first, of one person or of everybody."""
-    query = select(security_event).order_by(security_event.c.at.desc(), security_event.c.id.desc()).limit(limit)
+    query = (
+        select(security_event).order_by(security_event.c.at.desc(), security_event.c.id.desc()).limit(limit)
+    )
     if person_id is not None:
         query = query.where(security_event.c.person_id == person_id)
     return tuple(

@@ -6,9 +6,9 @@ from typing import Any
 
 from service.campaign import applications, numbering, plans
 from service.campaign.date_functions import instant_text
-from service.campaign.identity_options import REDACTED
 from service.engine.model import Json
 from service.errors import Invalid, Text
+from service.identity.organisations import REDACTED
 from service.operations.registry import Context, operation
 
 
