@@ -9,7 +9,7 @@ from service.engine.expressions import Expression, ExpressionError, Script, comp
 from service.engine.extensions import BPMN, Extensions, attribute, check_places, name_of, own, words
 from service.engine.model import Element
 from service.engine.problems import Findings
-from service.engine.xml import Node, XmlError, child, children, local, namespace, parse_xml, text_of
+from service.engine.xml import Node, XmlError, child, children, line_of, local, namespace, parse_xml, text_of
 from service.errors import Text
 
 #: What may stand in a process and run: everything else is refused by name.
@@ -187,7 +187,7 @@ def _read_process(diagram: Diagram) -> None:
     for key, node in diagram.nodes.items():
         lane, role = lanes.get(key, (None, None))
         element = Element(
-            id=key, type=local(node), name=name_of(node), line=node.sourceline or 0, lane=lane, role=role
+            id=key, type=local(node), name=name_of(node), line=line_of(node) or 0, lane=lane, role=role
         )
         if element.type == "callActivity":
             element = replace(element, calls=node.get("calledElement"))
@@ -310,7 +310,7 @@ def _script(diagram: Diagram, node: Node) -> None:
         diagram.findings.error("script-empty", "脚本任务没有脚本", "the script task has no script", node)
         return
     skipped = len(source) - len(source.lstrip())
-    line = (script.sourceline or 0) + source.count("\n", 0, skipped) if script is not None else 0
+    line = (line_of(script) or 0) + source.count("\n", 0, skipped) if script is not None else 0
     # Lines of a script in a diagram are often indented as the XML around them.
     text = "\n".join(one.strip() for one in source.strip().splitlines())
     try:

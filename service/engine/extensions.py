@@ -9,7 +9,7 @@ from service.engine.deadlines import parse_deadline
 from service.engine.expressions import Expression, ExpressionError, compile_expression
 from service.engine.model import Deadline, Element, Outcome, Receive, Send, Spread, Vote
 from service.engine.problems import Findings
-from service.engine.xml import Node, child, children, local, namespace, text_of
+from service.engine.xml import Node, child, children, line_of, local, namespace, text_of
 from service.errors import Text
 
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
@@ -134,7 +134,7 @@ class Extensions:
         if source is None:
             return None
         return self._attempt(
-            node, lambda: compile_expression(source, file=self.findings.file, line=node.sourceline)
+            node, lambda: compile_expression(source, file=self.findings.file, line=line_of(node))
         )
 
     def marked(self, node: Node, name: str) -> Expression | None:
@@ -157,7 +157,7 @@ class Extensions:
         if source is None:
             return None
         return self._attempt(
-            node, lambda: parse_deadline(source, file=self.findings.file, line=node.sourceline)
+            node, lambda: parse_deadline(source, file=self.findings.file, line=line_of(node))
         )
 
     def identifier(self, node: Node, name: str | None, where: str) -> str | None:

@@ -160,7 +160,7 @@ class Table:
     hide: "Expression | None" = None
 
 
-Item: TypeAlias = "Field | RowList | Group | Note | Separator | Table"
+Item: TypeAlias = Field | RowList | Group | Note | Separator | Table
 
 
 @dataclass(frozen=True, slots=True)

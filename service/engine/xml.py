@@ -1,13 +1,13 @@
 """The only parser of XML bytes: no DOCTYPE, no entities, no network, and caps on size, elements and depth."""
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from lxml import etree
 
 from service.errors import AppError, Text
 
 #: An element of a parsed file; lxml's own class is private to its C module.
-Node: TypeAlias = "etree._Element"
+Node: TypeAlias = etree._Element
 
 MOST_BYTES = 1 << 20
 MOST_ELEMENTS = 20_000
@@ -44,11 +44,13 @@ def parse_xml(data: bytes) -> Node:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as broken:
         reason = (broken.msg or "no element found")[:200]
-        raise XmlError(Text(f"不是合格的 XML：{reason}", f"not well-formed XML: {reason}"), line=broken.lineno) from None
+        told = Text(f"不是合格的 XML：{reason}", f"not well-formed XML: {reason}")
+        raise XmlError(told, line=broken.lineno) from None
     except (ValueError, LookupError) as broken:
         reason = str(broken)[:200]
-        raise XmlError(Text(f"不是合格的 XML：{reason}", f"not well-formed XML: {reason}"), line=None) from None
-    info = root.getroottree().docinfo
+        told = Text(f"不是合格的 XML：{reason}", f"not well-formed XML: {reason}")
+        raise XmlError(told, line=None) from None
+    info: Any = root.getroottree().docinfo
     if info.doctype or info.internalDTD is not None:
         raise XmlError(
             Text("不允许 DOCTYPE；请删去这一行", "a DOCTYPE is not allowed; delete that line"), line=1
@@ -86,7 +88,9 @@ def text_of(node: Node | None) -> str:
 
 def line_of(node: Node | None) -> int | None:
     """Return the line the element begins on."""
-    return None if node is None else node.sourceline
+    # The stubs leave the attribute's type open.
+    line: Any = None if node is None else node.sourceline
+    return cast("int | None", line)
 
 
 def _refuse_large(root: Node) -> None:
@@ -102,5 +106,5 @@ def _refuse_large(root: Node) -> None:
         if depth > MOST_DEPTH:
             raise XmlError(
                 Text(f"嵌套超过 {MOST_DEPTH} 层", f"nested more than {MOST_DEPTH} deep"),
-                line=_node.sourceline,
+                line=line_of(_node),
             )

@@ -1,0 +1,327 @@
+"""Follows the flows of a diagram: steps never reached, ends never reached, loops without a wait, lost tokens."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from service.engine.diagram import Diagram
+from service.engine.xml import local
+
+#: Where an instance rests until a person, a message or a time moves it.
+_WAITS = frozenset({"userTask", "receiveTask", "intermediateCatchEvent", "eventBasedGateway", "boundaryEvent"})
+#: A scope with more combinations of parallel branches is not followed to the end; real diagrams have dozens.
+_MOST_MARKINGS = 4_000
+
+Marking = tuple[str, ...]
+
+
+def check_paths(diagram: Diagram) -> None:
+    """Report nodes no token reaches or leaves for good, and joins that can wait for ever."""
+    scopes = [diagram.key, *(key for key, node in diagram.nodes.items() if local(node) == "subProcess")]
+    for scope in scopes:
+        nodes = [key for key, where in diagram.scopes.items() if where == scope]
+        starts = diagram.starts(scope)
+        if not starts:
+            continue
+        reached = _reached(diagram, starts)
+        for key in nodes:
+            if key not in reached:
+                diagram.findings.error(
+                    "unreachable",
+                    f"从开始事件走不到“{diagram.elements[key].name.zh}”，它永远不会发生；请把连线接上，或删去它",
+                    f"no path leads from the start to “{diagram.elements[key].name.en}”, it never happens; connect it, "
+                    "or delete it",
+                    diagram.nodes[key],
+                )
+        _check_ends(diagram, scope, nodes, reached)
+    if not diagram.findings.failed:
+        for scope in scopes:
+            _check_tokens(diagram, scope)
+
+
+def check_loops(diagrams: Mapping[str, Diagram]) -> None:
+    """Report loops in which nothing waits: the engine would run round and round; and calls that go in circles."""
+    for diagram in diagrams.values():
+        circle = _call_circle(diagrams, diagram.key)
+        if circle is not None:
+            call = next(key for key, one in diagram.elements.items() if one.calls == circle[1])
+            diagram.findings.error(
+                "call-circle",
+                f"流程互相调用成了圈：{' → '.join(circle)}，会无穷无尽；请用消息启动其中一个，"
+                "或在一个流程里画回去的连线",
+                f"processes call each other in a circle: {' → '.join(circle)}, without end; start one of them by a "
+                "message, or draw a flow back within one process",
+                diagram.nodes[call],
+            )
+            continue
+        _check_loop(diagrams, diagram)
+
+
+def _borders(diagram: Diagram) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key, element in diagram.elements.items():
+        if element.attached_to is not None:
+            found.setdefault(element.attached_to, []).append(key)
+    return found
+
+
+def _reached(diagram: Diagram, starts: Iterable[str]) -> set[str]:
+    borders = _borders(diagram)
+    seen: set[str] = set()
+    waiting = list(starts)
+    while waiting:
+        key = waiting.pop()
+        if key in seen:
+            continue
+        seen.add(key)
+        waiting += [flow.target for flow in diagram.outgoing[key]]
+        waiting += borders.get(key, [])
+    return seen
+
+
+def _check_ends(diagram: Diagram, scope: str, nodes: list[str], reached: set[str]) -> None:
+    ends = [key for key in nodes if diagram.elements[key].type == "endEvent"]
+    if not ends:
+        diagram.findings.error(
+            "no-end",
+            "没有结束事件；请画一个，让流程能办结",
+            "there is no end event; draw one so that the process can finish",
+            diagram.process if scope == diagram.key else diagram.nodes[scope],
+        )
+        return
+    leading: set[str] = set()
+    waiting = list(ends)
+    while waiting:
+        key = waiting.pop()
+        if key in leading:
+            continue
+        leading.add(key)
+        waiting += [flow.source for flow in diagram.incoming[key]]
+        host = diagram.elements[key].attached_to
+        if host is not None and host in diagram.nodes:
+            waiting.append(host)
+    # A node without any way on has been told so already; of a trap, its first node is enough to find it.
+    trapped = [key for key in nodes if key in reached and key not in leading and diagram.outgoing[key]]
+    if trapped:
+        first = diagram.elements[trapped[0]].name
+        diagram.findings.error(
+            "no-way-out",
+            f"从“{first.zh}”起（共 {len(trapped)} 个节点）走不到任何结束事件，流程永远办不结；请画一条通向结束的路",
+            f"from “{first.en}” on ({len(trapped)} nodes) no path leads to an end, the process never finishes; draw a "
+            "way out",
+            diagram.nodes[trapped[0]],
+        )
+
+
+def _call_circle(diagrams: Mapping[str, Diagram], key: str) -> list[str] | None:
+    """Return the processes from `key` back to `key` by call activities, None if there is no such way."""
+    before: dict[str, str] = {}
+    waiting = [key]
+    while waiting:
+        one = waiting.pop()
+        for element in diagrams[one].elements.values():
+            called = element.calls
+            if called is None or called not in diagrams:
+                continue
+            if called == key:
+                circle = [key, one]
+                while circle[-1] != key:
+                    circle.append(before[circle[-1]])
+                return circle[::-1]
+            if called not in before:
+                before[called] = one
+                waiting.append(called)
+    return None
+
+
+def _check_loop(diagrams: Mapping[str, Diagram], diagram: Diagram) -> None:
+    passable = {key for key in diagram.nodes if _passable(diagrams, diagram, key, set())}
+    loop = next(_loops(diagram, passable), None)
+    if loop is None:
+        return
+    names = [diagram.elements[key].name for key in loop]
+    diagram.findings.error(
+        "busy-loop",
+        f"这个圈里没有等待的一步，会不停地转：{' → '.join(name.zh for name in names)}；"
+        "请在圈里放一个用户任务、消息或定时事件，要对列表每一项计算请用列表表达式",
+        f"nothing waits in this loop, it would run for ever: {' → '.join(name.en for name in names)}; put a user task, "
+        "message or timer into it, or go through a list by a list expression",
+        diagram.nodes[loop[0]],
+    )
+
+
+def _passable(diagrams: Mapping[str, Diagram], diagram: Diagram, key: str, within: set[str]) -> bool:
+    """Whether a token can pass the node without waiting."""
+    element = diagram.elements[key]
+    if element.type in _WAITS:
+        return False
+    if element.type == "subProcess":
+        return _runs_through(diagrams, diagram, key, within)
+    if element.type == "callActivity":
+        called = diagrams.get(element.calls or "")
+        if called is None or called.key in within:
+            return False
+        return _runs_through(diagrams, called, called.key, within | {called.key})
+    return True
+
+
+def _runs_through(diagrams: Mapping[str, Diagram], diagram: Diagram, scope: str, within: set[str]) -> bool:
+    seen: set[str] = set()
+    waiting = diagram.starts(scope)
+    while waiting:
+        key = waiting.pop()
+        if key in seen or not _passable(diagrams, diagram, key, within):
+            continue
+        if diagram.elements[key].type == "endEvent":
+            return True
+        seen.add(key)
+        waiting += [flow.target for flow in diagram.outgoing[key]]
+    return False
+
+
+def _loops(diagram: Diagram, inside: set[str]) -> Iterator[list[str]]:
+    """Yield circles of flows that stay within the nodes `inside`."""
+    done: set[str] = set()
+    for begin in diagram.nodes:
+        if begin not in inside or begin in done:
+            continue
+        path: list[str] = []
+        on_path: set[str] = set()
+        stack: list[tuple[str, Iterator[str]]] = []
+
+        def enter(key: str) -> None:
+            path.append(key)  # noqa: B023 - called only within this round of the loop
+            on_path.add(key)  # noqa: B023
+            targets = [flow.target for flow in diagram.outgoing[key] if flow.target in inside]
+            stack.append((key, iter(targets)))  # noqa: B023
+
+        enter(begin)
+        while stack:
+            key, targets = stack[-1]
+            target = next(targets, None)
+            if target is None:
+                stack.pop()
+                path.pop()
+                on_path.discard(key)
+                done.add(key)
+            elif target in on_path:
+                yield path[path.index(target) :]
+            elif target not in done:
+                enter(target)
+
+
+def _check_tokens(diagram: Diagram, scope: str) -> None:
+    """Play the token game over one scope, every gateway free to choose, and report what goes wrong.
+
+    Only joins can wait for ever, so a scope without a parallel gateway is not played.
+    """
+    nodes = [key for key, where in diagram.scopes.items() if where == scope]
+    joins = [
+        key
+        for key in nodes
+        if diagram.elements[key].type == "parallelGateway" and len(diagram.incoming[key]) > 1
+    ]
+    splits = any(
+        diagram.elements[key].type == "parallelGateway" and len(diagram.outgoing[key]) > 1 for key in nodes
+    )
+    if not joins and not splits:
+        return
+    game = _Game(diagram, scope)
+    game.play(in_turn=True)
+    game.play(in_turn=False)
+    for join, missing in game.stuck.items():
+        name = diagram.elements[join].name
+        sources = [diagram.elements[diagram.flows[one].source].name for one in sorted(missing)]
+        diagram.findings.error(
+            "join-starves",
+            f"并行汇合“{name.zh}”可能永远等不齐：来自“{'”、“'.join(one.zh for one in sources)}”的一路可能不来；"
+            "选一条路走的分支请先用排他网关合拢再汇合，中途办结的分支请用终止结束事件",
+            f"the join “{name.en}” may wait for ever: what comes from “{'”, “'.join(one.en for one in sources)}” may "
+            "not arrive; close an exclusive choice by an exclusive gateway before the join, and end a branch that "
+            "finishes everything with a terminate end event",
+            diagram.nodes[join],
+        )
+    for key in sorted(game.doubled):
+        if diagram.elements[key].type == "endEvent":
+            continue
+        name = diagram.elements[key].name
+        diagram.findings.warning(
+            "runs-twice",
+            f"“{name.zh}”可能被两个并行的分支各走一次；若只应走一次，请在它之前用并行网关汇合",
+            f"“{name.en}” may be run once by each of two parallel branches; if once is meant, join them by a parallel "
+            "gateway before it",
+            diagram.nodes[key],
+        )
+
+
+class _Game:
+    """All markings (multisets of flows that carry a token) one scope can get into, up to a limit."""
+
+    def __init__(self, diagram: Diagram, scope: str) -> None:
+        self.diagram = diagram
+        self.scope = scope
+        self.borders = _borders(diagram)
+        #: Joins that may wait for ever, with the flows no token comes by.
+        self.stuck: dict[str, set[str]] = {}
+        #: Steps two tokens may be at once.
+        self.doubled: set[str] = set()
+
+    def play(self, *, in_turn: bool) -> None:
+        """Follow all choices; `in_turn` moves one branch after the other, which finds every starving join soon."""
+        first = tuple(
+            sorted(flow.id for key in self.diagram.starts(self.scope) for flow in self.diagram.outgoing[key])
+        )
+        seen: set[Marking] = {first}
+        waiting = [first]
+        while waiting and len(seen) < _MOST_MARKINGS:
+            marking = waiting.pop()
+            following = self._following(marking, in_turn)
+            if not following and marking:
+                self._note_stuck(marking)
+            for one in following:
+                twice = [flow for flow, count in Counter(one).items() if count > 1]
+                if twice:
+                    self.doubled |= {self.diagram.flows[flow].target for flow in twice}
+                elif one not in seen:
+                    seen.add(one)
+                    waiting.append(one)
+
+    def _following(self, marking: Marking, in_turn: bool) -> list[Marking]:
+        found: list[Marking] = []
+        here = set(marking)
+        for flow in marking:
+            key = self.diagram.flows[flow].target
+            needed = {one.id for one in self.diagram.incoming[key]}
+            joins = self.diagram.elements[key].type == "parallelGateway"
+            if joins and (not needed <= here or flow != min(needed)):
+                continue
+            used = needed if joins else {flow}
+            rest = [one for one in marking if one not in used]
+            if self._terminates(key):
+                return [()]
+            for produced in self._choices(key):
+                found.append(tuple(sorted(rest + produced)))
+            if in_turn:
+                break
+        return found
+
+    def _choices(self, key: str) -> list[list[str]]:
+        outgoing = [flow.id for flow in self.diagram.outgoing[key]]
+        kind = self.diagram.elements[key].type
+        if kind in ("exclusiveGateway", "eventBasedGateway"):
+            return [[one] for one in outgoing]
+        found = [outgoing]
+        for border in self.borders.get(key, []):
+            leaving = [flow.id for flow in self.diagram.outgoing[border]]
+            found.append(leaving if self.diagram.elements[border].interrupting else outgoing + leaving)
+        return found
+
+    def _terminates(self, key: str) -> bool:
+        definitions = self.diagram.definitions_of(self.diagram.nodes[key])
+        return any(local(one) == "terminateEventDefinition" for one in definitions)
+
+    def _note_stuck(self, marking: Marking) -> None:
+        for flow in marking:
+            key = self.diagram.flows[flow].target
+            if self.diagram.elements[key].type == "parallelGateway":
+                missing = {one.id for one in self.diagram.incoming[key]} - set(marking)
+                self.stuck.setdefault(key, set()).update(missing)
