@@ -12,7 +12,7 @@ from service.campaign import options
 from service.engine.fields import Source
 from service.engine.model import Functions, Procedure
 from service.engine.runtime import Machine
-from service.submissions import submissions
+from service.submissions import Submission, submissions
 from service.system import System
 
 
@@ -64,6 +64,29 @@ def to_show(form: forms.Form | None, filling: Filling) -> Filling:
             {one: filling.sources.rows(one.name, one.parameter) for one in listed},
         ),
     )
+
+
+def to_read(
+    connection: Connection,
+    procedure: Procedure,
+    form: forms.Form,
+    instance: RowMapping,
+    one: Submission,
+    at: datetime,
+) -> forms.OptionSources:
+    """Return what the form of a submission offers, for its words: choices are kept as values, read as labels."""
+    context = options.SourceContext(
+        connection=connection,
+        now=at,
+        procedure=procedure,
+        instance_id=instance["id"],
+        matter_id=instance["matter_id"],
+        plan_year_id=instance["plan_year_id"],
+        unit_id=instance["unit_id"],
+        organisation_id=one.organisation_id,
+        person_id=one.by,
+    )
+    return to_show(form, Filling(options.sources_for(context), {}, {}, {})).sources
 
 
 def fill(

@@ -3,7 +3,7 @@
 import base64
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -87,10 +87,11 @@ class StepCount:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A submitted form to read: with its form, who submitted it and when."""
+    """A submitted form to read: with its form and what that offers, who submitted it and when."""
 
     name: Text
     form: forms.Form
+    sources: forms.OptionSources
     data: Mapping[str, Any]
     by_name: str | None
     at: datetime
@@ -263,19 +264,28 @@ def get(system: System, person: Person, task_id: str) -> TaskView:
             access=element.fields,
             filling=filling.to_show(form, shown),
             outcomes=element.outcomes,
-            shows=_earlier(connection, procedure, element, row["matter_id"]),
+            shows=_earlier(connection, procedure, element, instance, now),
             may=_may(person, row),
             draft_saved_at=draft[1] if draft else None,
             reads=tuple(sorted(definition.reads)) if form is None else (),
         )
 
 
-def shown(connection: Connection, procedure: Procedure, one: Submission, name: Text) -> Shown | None:
+def shown(
+    connection: Connection,
+    procedure: Procedure,
+    instance: RowMapping,
+    one: Submission,
+    name: Text,
+    at: datetime,
+) -> Shown | None:
     """Return a submission with its form to read; None when it had no form."""
     if one.form is None or one.form not in procedure.forms:
         return None
+    form = procedure.forms[one.form]
     names = people.names(connection, [one.by] if one.by else [])
-    return Shown(name, procedure.forms[one.form], one.data, names.get(one.by or ""), one.at)
+    sources = filling.to_read(connection, procedure, form, instance, one, at)
+    return Shown(name, form, sources, one.data, names.get(one.by or ""), one.at)
 
 
 def _open_rows(
@@ -416,16 +426,17 @@ def _may(person: Person, row: RowMapping) -> frozenset[str]:
     return frozenset(allowed)
 
 
-def _earlier(connection: Connection, procedure: Procedure, element: Element, matter_id: str) -> list[Shown]:
+def _earlier(
+    connection: Connection, procedure: Procedure, element: Element, instance: RowMapping, at: datetime
+) -> list[Shown]:
     """Return the latest submission of each form the diagram wants shown (`cl:show`), in its order."""
     found = []
     for name in element.shows:
-        latest = submissions(connection, matter_id, name)
+        latest = submissions(connection, instance["matter_id"], name)
         if latest and name in procedure.forms:
-            form = procedure.forms[name]
-            one = shown(connection, procedure, latest[-1], form.title)
+            one = shown(connection, procedure, instance, latest[-1], procedure.forms[name].title, at)
             if one is not None:
-                found.append(replace(one, name=form.title))
+                found.append(one)
     return found
 
 

@@ -199,29 +199,24 @@ def get(system: System, person: Person, matter_id: str) -> MatterView:
 
 def submission(system: System, person: Person, task_id: str) -> Shown:
     """Return what was submitted with a task of a matter this person may see. Raises `NotFound`."""
+    task, instance = tables.task, tables.instance
     with system.database.read() as connection:
-        row = (
-            connection.execute(
-                select(
-                    tables.task.c.matter_id,
-                    tables.task.c.process_key,
-                    tables.task.c.element_id,
-                    tables.instance.c.deployment_id,
-                )
-                .join(tables.instance, tables.instance.c.id == tables.task.c.instance_id)
-                .where(tables.task.c.id == task_id)
-            )
-            .mappings()
-            .one_or_none()
-        )
+        row = connection.execute(
+            select(task.c.instance_id, task.c.process_key, task.c.element_id).where(task.c.id == task_id)
+        ).one_or_none()
         if row is not None:
-            _visible(system, connection, person, row["matter_id"])
-            procedure = system.procedure(connection, row["deployment_id"])
-            name = procedure.processes[row["process_key"]].elements[row["element_id"]].name
-            for one in submissions(connection, row["matter_id"]):
-                found = shown(connection, procedure, one, name) if one.task_id == task_id else None
-                if found is not None:
-                    return found
+            running = (
+                connection.execute(select(instance).where(instance.c.id == row.instance_id)).mappings().one()
+            )
+            _visible(system, connection, person, running["matter_id"])
+            procedure = system.procedure(connection, running["deployment_id"])
+            name = procedure.processes[row.process_key].elements[row.element_id].name
+            at = system.now(connection)
+            for one in submissions(connection, running["matter_id"]):
+                if one.task_id == task_id:
+                    found = shown(connection, procedure, running, one, name, at)
+                    if found is not None:
+                        return found
     raise NotFound(Text("没有这份提交内容", "There is no such submission"))
 
 
