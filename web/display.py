@@ -52,6 +52,11 @@ def moment(value: datetime | None, *, seconds: bool = False) -> str:
     return value.astimezone(CITY_ZONE).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
 
+def clock_time(value: datetime) -> str:
+    """Write the time of day of an instant in the city's time."""
+    return value.astimezone(CITY_ZONE).strftime("%H:%M")
+
+
 def iso(value: date | datetime | None) -> str:
     """Write an instant or day for machines (`<time datetime>`)."""
     if isinstance(value, datetime):

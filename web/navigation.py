@@ -7,8 +7,10 @@ from flask_babel import gettext, lazy_gettext
 
 from service import inbox
 from service.identity import duties
+from service.identity.access import roles_in_force
 from service.identity.people import Person
 from web.context import current_system
+from web.language import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def sections(person: Person) -> list[Section]:
         _entry("start.home", lazy_gettext("首页")),
         _entry("inbox.open_list", lazy_gettext("待办"), count=counts.open, overdue=counts.overdue > 0),
         _entry("inbox.done_list", lazy_gettext("已办")),
-        _entry("inbox.copy_list", lazy_gettext("抄送")),
+        _entry("inbox.mine_list", lazy_gettext("我发起")),
         _entry("matters.matter_list", lazy_gettext("事项")),
         _entry("start.choose", lazy_gettext("发起")),
     ]
@@ -68,10 +70,22 @@ def sections(person: Person) -> list[Section]:
     return found
 
 
+def seats(person: Person) -> list[str]:
+    """Return what a person holds, in words: organisation and role, or duty."""
+    with current_system().database.read() as connection:
+        roles = roles_in_force(connection)
+    found = []
+    for one in person.memberships:
+        label = duties.LABELS.get(one.role) or (roles[one.role].label if one.role in roles else None)
+        if label is not None:
+            found.append(" · ".join(part for part in (one.organisation_name, say(label)) if part))
+    return found
+
+
 def only_unit(person: Person) -> bool:
     """Whether all a person holds are seats of units: such a person has no use for the city's overview."""
     return bool(person.memberships) and all(
-        getattr(one, "organisation_kind", None) == "unit" for one in person.memberships
+        one.organisation_kind == "unit" for one in person.memberships
     )
 
 

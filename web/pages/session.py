@@ -1,0 +1,136 @@
+"""Signing in and out, one's password, one's account and the sign-ins that are open."""
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_login import current_user
+
+from service.errors import Forbidden, Invalid, Text
+from service.identity import demo_people, sessions
+from service.identity import sign_in as signing
+from web import language, navigation, session_cookie
+from web.context import current_person, current_system
+from web.failures import field_errors
+
+page = Blueprint("session", __name__)
+
+
+@page.get("/sign-in")
+def sign_in() -> ResponseReturnValue:
+    """Show the sign-in form; who is signed in goes on."""
+    if current_user.is_authenticated:
+        return redirect(session_cookie.safe_target(request.args.get("next")))
+    return _form()
+
+
+@page.post("/sign-in")
+def enter() -> ResponseReturnValue:
+    """Sign in with name and password."""
+    login = request.form.get("login", "")
+    try:
+        opened = signing.sign_in(
+            current_system(), login, request.form.get("password", ""), address=_address(), agent=_agent()
+        )
+    except Forbidden as error:
+        return _form(login, error.text), 403
+    target = session_cookie.safe_target(request.form.get("next"))
+    if opened.person.must_change_password:
+        target = url_for("session.change_password")
+    answer = make_response(redirect(target, 303))
+    session_cookie.write(answer, opened.token)
+    if language.COOKIE not in request.cookies and opened.person.language in language.LANGUAGES:
+        answer.set_cookie(
+            language.COOKIE, opened.person.language, max_age=63_072_000, httponly=True, samesite="Lax"
+        )
+    return answer
+
+
+@page.post("/sign-out")
+def sign_out() -> ResponseReturnValue:
+    """End this sign-in."""
+    signing.sign_out(current_system(), session_cookie.read())
+    flash(gettext("已退出登录"))
+    answer = make_response(redirect(url_for("session.sign_in"), 303))
+    session_cookie.forget(answer)
+    return answer
+
+
+@page.post("/demo/people/<person_id>")
+def enter_demo(person_id: str) -> ResponseReturnValue:
+    """Go on as another person of the demo city; there is no such page anywhere else."""
+    token = demo_people.sign_in_as(current_system(), person_id, address=_address(), agent=_agent())
+    signing.sign_out(current_system(), session_cookie.read())
+    answer = make_response(redirect(url_for("start.home"), 303))
+    session_cookie.write(answer, token)
+    return answer
+
+
+@page.get("/account")
+def account() -> ResponseReturnValue:
+    """Show who one is here and where one is signed in."""
+    person = current_person()
+    return render_template(
+        "session/account.html",
+        person=person,
+        held=navigation.seats(person),
+        open_sessions=sessions.list_mine(current_system(), person, here=current_user.session_id),
+    )
+
+
+@page.post("/account/sessions/<session_id>/end")
+def end_session(session_id: str) -> ResponseReturnValue:
+    """End one of one's sign-ins."""
+    sessions.revoke(current_system(), current_person(), session_id)
+    flash(gettext("已结束这次登录"))
+    return redirect(url_for("session.account"), 303)
+
+
+@page.get("/account/password")
+def change_password() -> ResponseReturnValue:
+    """Show the form for a new password."""
+    return render_template("session/password.html", errors={}, words=None)
+
+
+@page.post("/account/password")
+def keep_password() -> ResponseReturnValue:
+    """Set a new password; other sign-ins end."""
+    new = request.form.get("password", "")
+    try:
+        if new != request.form.get("again", ""):
+            message = Text("两次输入的新口令不一致", "The two new passwords differ")
+            raise Invalid(message, fields={"again": message})
+        token = signing.change_password(
+            current_system(),
+            current_person(),
+            request.form.get("old", ""),
+            new,
+            address=_address(),
+            agent=_agent(),
+        )
+    except Invalid as error:
+        content = render_template("session/password.html", errors=field_errors(error), words=error.text)
+        return content, 422
+    flash(gettext("口令已修改，其他地方的登录已全部结束"))
+    answer = make_response(redirect(url_for("start.home"), 303))
+    session_cookie.write(answer, token)
+    return answer
+
+
+def _form(login: str = "", words: Text | None = None) -> str:
+    return render_template(
+        "session/sign_in.html",
+        login=login,
+        words=words,
+        target=request.values.get("next", ""),
+        demo_people=[
+            (one, "；".join(navigation.seats(one))) for one in demo_people.list_people(current_system())
+        ],
+    )
+
+
+def _address() -> str:
+    return request.remote_addr or ""
+
+
+def _agent() -> str:
+    return request.user_agent.string
