@@ -1,13 +1,12 @@
 """Sources about the plan year: levels, windows, settings, split of places, work items and scheme tasks."""
 
-from typing import Any
-
 from sqlalchemy import select
 
-from service.campaign import plans, progress, quotas, settings, windows
+from service.campaign import bodies, plans, progress, quotas, settings, windows
 from service.campaign.options import Option, Row, SourceContext, options, rows
+from service.clock import city_day
 from service.errors import Text
-from service.store.identity import area, organisation
+from service.store.identity import organisation
 
 
 @options("plan_years")
@@ -74,7 +73,7 @@ def setting_rows(context: SourceContext, parameter: str | None) -> list[Row]:
             one.key,
             one.label,
             {
-                "value": _shown(one.value),
+                "value": settings.shown(one.value),
                 "source": one.source.zh,
                 "help": one.help.zh,
                 "choices": "、".join(str(choice) for choice in one.choices),
@@ -100,24 +99,10 @@ def quota_organisations(context: SourceContext, parameter: str | None) -> list[R
         if version is not None
         else {}
     )
-    found = context.connection.execute(
-        select(organisation)
-        .outerjoin(area, area.c.code == organisation.c.area_code)
-        .where(
-            organisation.c.kind.in_(kinds),
-            organisation.c.valid_to.is_(None),
-            area.c.code.is_(None) | area.c.participates,
-        )
-        .order_by(organisation.c.code)
-    )
     codes = [one.code for one in _levels(context)]
     return [
-        Row(
-            row.id,
-            Text(row.name, row.name_en or row.name),
-            {code: places.get(row.id, {}).get(code, 0) for code in codes},
-        )
-        for row in sorted(found, key=lambda row: (list(kinds).index(row.kind), row.code))
+        Row(one.id, one.label, {code: places.get(one.id, {}).get(code, 0) for code in codes})
+        for one in bodies.participating(context.connection, kinds, city_day(context.now))
     ]
 
 
@@ -196,15 +181,19 @@ def scheme_rows(context: SourceContext, parameter: str | None) -> list[Row]:
     ]
 
 
+def _plan_year(context: SourceContext) -> str | None:
+    """Return the year the form is about; a form that begins a matter is about the year in force."""
+    if context.plan_year_id is not None:
+        return context.plan_year_id
+    now = plans.current(context.connection, context.now)
+    return now.id if now is not None else None
+
+
 def _levels(context: SourceContext) -> list[plans.Level]:
-    return plans.levels(context.connection, context.plan_year_id) if context.plan_year_id else []
+    plan_year_id = _plan_year(context)
+    return plans.levels(context.connection, plan_year_id) if plan_year_id is not None else []
 
 
 def _windows(context: SourceContext) -> list[windows.PlanWindow]:
-    return windows.list_windows(context.connection, context.plan_year_id) if context.plan_year_id else []
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
+    plan_year_id = _plan_year(context)
+    return windows.list_windows(context.connection, plan_year_id) if plan_year_id is not None else []

@@ -266,6 +266,37 @@ def issue(
     )
 
 
+def check_move(
+    connection: Connection, plan_year_id: str, level: str, number: int, *, from_id: str | None, to_id: str
+) -> Version:
+    """Return the split in force if the move can be carried out in it.
+
+    Raises `Invalid` when the giver has not that many or either is not in the split, `Conflict` without one.
+    """
+    version = newest(connection, plan_year_id, state="issued")
+    if version is None:
+        raise Conflict(Text("任务划分尚未印发，不能调剂", "No split is in force; nothing can be moved"))
+    known = {one.organisation_id: one for one in shares(connection, version.id)}
+    if number <= 0:
+        raise Invalid(Text("调剂名额应大于 0", "The number of places must be above 0"))
+    if from_id == to_id:
+        raise Invalid(Text("调出和调入不能是同一单位", "A body cannot give places to itself"))
+    for one in (to_id, from_id):
+        if one is not None and one not in known:
+            raise Invalid(
+                Text("该单位不在任务划分中", "This organisation is not in the split"), organisation_id=one
+            )
+    if from_id is not None and known[from_id].places.get(level, 0) < number:
+        giver = known[from_id]
+        raise Invalid(
+            Text(
+                f"{giver.name}在该级别只有 {giver.places.get(level, 0)} 个名额，不能调出 {number} 个",
+                f"{giver.name} has {giver.places.get(level, 0)} places at this level, not {number}",
+            )
+        )
+    return version
+
+
 def move(
     connection: Connection,
     plan_year_id: str,
@@ -281,27 +312,9 @@ def move(
 ) -> None:
     """Move places between organisations, or add some above the total (`from_id` None; G14).
 
-    Raises `Invalid` when the giver has not that many or either is not in the split, `Conflict` without one.
+    Raises as `check_move`.
     """
-    version = newest(connection, plan_year_id, state="issued")
-    if version is None:
-        raise Conflict(Text("任务划分尚未印发，不能调剂", "No split is in force; nothing can be moved"))
-    known = {one.organisation_id: one for one in shares(connection, version.id)}
-    if number <= 0:
-        raise Invalid(Text("调剂名额应大于 0", "The number of places must be above 0"))
-    for one in (to_id, from_id):
-        if one is not None and one not in known:
-            raise Invalid(
-                Text("该单位不在任务划分中", "This organisation is not in the split"), organisation_id=one
-            )
-    if from_id is not None and known[from_id].places.get(level, 0) < number:
-        giver = known[from_id]
-        raise Invalid(
-            Text(
-                f"{giver.name}在该级别只有 {giver.places.get(level, 0)} 个名额，不能调出 {number} 个",
-                f"{giver.name} has {giver.places.get(level, 0)} places at this level, not {number}",
-            )
-        )
+    version = check_move(connection, plan_year_id, level, number, from_id=from_id, to_id=to_id)
     connection.execute(
         insert(quota_movement).values(
             id=new_id(),

@@ -78,6 +78,13 @@ def list_settings(connection: Connection, plan_year_id: str) -> list[Setting]:
     ]
 
 
+def shown(value: Any) -> str:
+    """Return a value as a form shows it and takes it back; nothing for no value."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
 def store_defaults(connection: Connection, plan_year_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
     """Write a new plan year's settings from the entries of a defaults file. Raises `Invalid` naming the key."""
     rows = []

@@ -87,7 +87,7 @@ def next_level(context: Context, *, unit: str, plan_year: str, entry: str) -> Js
 
     None when the unit holds the highest level already.
     """
-    order = [one.level for one in plans.levels(context.connection, plan_year)]
+    order = [one.code for one in plans.levels(context.connection, plan_year)]
     counting = [
         order.index(one.level)
         for one in titles.of_unit(context.connection, unit)
