@@ -1,6 +1,6 @@
 """Applications of units: opening, standing by titles held (R20), submission, arrival at the office (R13), states."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from service.errors import Conflict, NotFound, Text
 from service.store.application import application, application_change
 from service.store.identity import organisation, unit_profile
 from service.store.ids import new_id
+from service.store.procedure import task
 from service.store.title import title, title_change
 
 
@@ -384,21 +385,23 @@ def set_state(
     return get(connection, application_id)
 
 
-def rank(connection: Connection, application_id: str) -> int:
-    """Return the place by score among the open applications of the same year, level and recommending body."""
-    mine = get(connection, application_id)
-    better = connection.scalar(
-        select(func.count())
-        .select_from(application)
+def last_submitted(
+    connection: Connection, unit_id: str, *, form: str, besides: str
+) -> Mapping[str, Any]:
+    """Return what a unit last submitted with `form` in another matter; nothing when there is none."""
+    data = connection.scalar(
+        select(task.c.data)
+        .join(application, application.c.matter_id == task.c.matter_id)
         .where(
-            application.c.plan_year_id == mine.plan_year_id,
-            application.c.level == mine.level,
-            application.c.recommender_id == mine.recommender_id,
-            application.c.closed.is_(False),
-            application.c.score > (mine.score or 0),
+            application.c.unit_id == unit_id,
+            task.c.form == form,
+            task.c.state == "done",
+            task.c.matter_id != besides,
         )
+        .order_by(task.c.closed_at.desc())
+        .limit(1)
     )
-    return int(better or 0) + 1
+    return data or {}
 
 
 def _require_open(connection: Connection, application_id: str) -> Application:

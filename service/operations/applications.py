@@ -8,6 +8,7 @@ from service.campaign import applications, numbering, plans
 from service.campaign.date_functions import instant_text
 from service.engine.model import Json
 from service.errors import Invalid, Text
+from service.identity import organisations
 from service.identity.organisations import REDACTED
 from service.operations.registry import Context, operation
 
@@ -72,6 +73,32 @@ def open_application(
     return {"application_id": made.id, "number": number}
 
 
+@operation("applications.profile", Text("读取单位档案和上年申报", "Read the unit's profile and last application"))
+def profile(context: Context, *, unit: str, form: str, keys: Sequence[str]) -> Json:
+    """Return what an application starts from: the unit's own figures, and `keys` of the `form` it last submitted."""
+    known = organisations.unit(context.connection, unit)
+    before = applications.last_submitted(
+        context.connection, unit, form=form, besides=context.instance.matter_id
+    )
+    return {
+        "address": known.address,
+        "contact_name": known.contact_name,
+        "contact_phone": known.contact_phone,
+        "uscc": known.uscc,
+        "staff": known.staff,
+        "students": known.students,
+        "households": known.households,
+        "population": known.population,
+        "beds": known.beds,
+        "land_area": known.land_area,
+        "green_area": known.green_area,
+        "green_ratio": known.green_ratio,
+        "key_polluter": known.key_polluter,
+        "discharge_permit": known.discharge_permit,
+        "previous": {key: before.get(key) for key in keys},
+    }
+
+
 @operation("applications.standing", Text("核对申报条件", "Check what an application stands on"))
 def standing(context: Context, *, application: str, entry: str, cooling_months: int) -> Json:
     """Return what the eligibility decision reads: titles held today, other applications, cooling time (R20)."""
@@ -88,20 +115,21 @@ def describe(context: Context, *, application: str) -> Json:
 
 
 @operation("applications.require_materials", Text("核对申报材料是否齐全", "Check that the materials are complete"))
-def require_materials(context: Context, *, given: Mapping[str, Any], wanted: Sequence[Any]) -> Json:
-    """Refuse a submission that lacks one of the `wanted` materials, naming all that are missing.
+def require_materials(
+    context: Context, *, given: Mapping[str, Any], wanted: list[Any], names: list[Any], names_en: list[Any]
+) -> Json:
+    """Refuse a submission that lacks one of the `wanted` materials (keys of `given`), naming all that are missing.
 
-    Each of `wanted` has the `material` (a key of `given`) and its `name` and `name_en`. Raises `Invalid`.
+    `names` and `names_en` say what each is called, in the same order. Raises `Invalid`.
     """
-    missing = [one for one in wanted if not given.get(one["material"])]
+    missing = {
+        str(one): Text(f"请提供{zh}", f"Give the {en}")
+        for one, zh, en in zip(wanted, names, names_en, strict=True)
+        if not given.get(one)
+    }
     if missing:
-        zh, en = ("、".join(one["name"] for one in missing), ", ".join(one["name_en"] for one in missing))
-        raise Invalid(
-            Text(f"材料不齐全，请补充：{zh}", f"Materials are missing, please add: {en}"),
-            fields={
-                one["material"]: Text(f"请提供{one['name']}", f"Give the {one['name_en']}") for one in missing
-            },
-        )
+        zh, en = ("；".join(one.zh for one in missing.values()), "; ".join(one.en for one in missing.values()))
+        raise Invalid(Text(f"材料不齐全：{zh}", f"Materials are missing: {en}"), fields=missing)
     return None
 
 

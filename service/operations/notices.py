@@ -1,12 +1,31 @@
 """Operations on public notices: publish, record objections, close, settle."""
 
+from datetime import timedelta
 from typing import Any
 
 from service.campaign import notices, numbering, plans
 from service.campaign.calendar import parse_day
+from service.clock import city_day
+from service.engine.deadlines import parse_deadline, resolve_due
 from service.engine.model import Json
 from service.errors import Text
 from service.operations.registry import Context, operation
+
+
+@operation("notices.last_day", Text("推算公示截止日", "Reckon a notice's last day"))
+def last_day(context: Context, *, period: str, roll_forward: bool) -> Json:
+    """Return the last day of a period (`5wd`, `P7D`) that begins today, which is not counted (Civil Code 201).
+
+    With `roll_forward` a period that ends on a day off ends on the next working day (203).
+    """
+    ends = resolve_due(
+        parse_deadline(period),
+        context.now,
+        {},
+        {"add_workdays": lambda day, n: context.calendar.add_workdays(parse_day(day), n).day.isoformat()},
+    )
+    day = city_day(ends - timedelta(microseconds=1))
+    return (context.calendar.roll_forward(day).day if roll_forward else day).isoformat()
 
 
 @operation(
