@@ -1,0 +1,156 @@
+"""What the branches of a process see of each other's variables, and how these come together.
+
+A branch sees what was set before it began and what it sets itself. At a join, at the end of a branch, and where
+an event leaves an activity, changes come together: what a branch has set counts, later over earlier; what it
+merely carried along does not undo another's change.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from service.engine.model import Variables
+from service.engine.tokens import EngineIncident, Token
+from service.errors import Text
+
+#: Bytes of one variable as JSON. Contents belong into tables.
+LARGEST_VARIABLE = 16_000
+
+_STRICT = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
+_MISSING = object()
+
+
+def checked(name: str, value: Any, element: str | None) -> Any:
+    """Return `value` as JSON gives it back. Raises `EngineIncident` naming the variable if it is none, or too large."""
+    if value is None or value is True or value is False or type(value) is float:
+        return value
+    if type(value) is int and -(2**53) < value < 2**53:
+        return value
+    try:
+        written = orjson.dumps(value, option=_STRICT)
+    except TypeError:
+        kind = type(value).__name__
+        raise EngineIncident(
+            Text(
+                f"变量 {name} 的值（{kind}）不能保存", f"the value of variable {name} ({kind}) cannot be kept"
+            ),
+            element,
+            variable=name,
+        ) from None
+    if len(written) > LARGEST_VARIABLE:
+        raise EngineIncident(
+            Text(
+                f"变量 {name} 有 {len(written)} 字节，最多 {LARGEST_VARIABLE} 字节；"
+                "内容请放进表单或业务数据，变量只放编号和供判断的值",
+                f"variable {name} has {len(written)} bytes, {LARGEST_VARIABLE} at most; keep contents in forms or "
+                "domain data, variables hold ids and values to decide by",
+            ),
+            element,
+            variable=name,
+        )
+    return value if type(value) is str else orjson.loads(written)
+
+
+def assign(token: Token, values: Variables, element: str | None) -> None:
+    """Set variables of a token. Raises `EngineIncident` for a value that cannot be kept."""
+    if values:
+        token.data = {**token.data, **{name: checked(name, value, element) for name, value in values.items()}}
+        received = token.internal_data.get("received")
+        if received:
+            token.internal_data["received"] = [name for name in received if name not in values]
+
+
+def assigned(token: Token) -> set[str]:
+    """Return the names whose values this token has set, not merely received from another branch."""
+    before = token.entry
+    if token.data is before:
+        return set()
+    found = {
+        name
+        for name, value in token.data.items()
+        if (known := before.get(name, _MISSING)) is not value and known != value
+    }
+    return found.difference(token.internal_data.get("received", ()))
+
+
+def _path(token: Token) -> list[Token]:
+    found = [token]
+    while (parent := found[-1].parent) is not None:
+        found.append(parent)
+    return found
+
+
+def assigned_since(token: Token, ancestors: set[int]) -> set[str]:
+    """Return the names set on the way from the first token above that is in `ancestors` down to `token`."""
+    found: set[str] = set()
+    current: Token | None = token
+    while current is not None and current.id not in ancestors:
+        found |= assigned(current)
+        current = current.parent
+    return found
+
+
+def together(tokens: Sequence[Token]) -> Variables:
+    """Return what branches of one scope hold together, given oldest first; later changes count over earlier."""
+    first = tokens[0]
+    if len(tokens) == 1:
+        return current(first)
+    data = dict(current(first))
+    seen = {one.id for one in _path(first)}
+    for token in tokens[1:]:
+        if token.id in seen:
+            continue
+        own = current(token)
+        names = assigned_since(token, seen) | {name for name in own if name not in data}
+        if own is not token.data:
+            names |= {name for name, value in own.items() if token.data.get(name, _MISSING) is not value}
+        data.update({name: own[name] for name in names})
+        seen |= {one.id for one in _path(token)}
+    return data
+
+
+def current(token: Token) -> Variables:
+    """Return what a token holds; for a running subprocess, what its branches have set so far."""
+    scope = token.workflow.top_workflow.subprocesses.get(token.id)
+    if scope is None or scope.completed or not scope.live:
+        data: Variables = token.data
+        return data
+    return together(sorted(scope.live.values(), key=lambda one: one.id))
+
+
+def hand_on(ended: Token, others: Iterable[Token]) -> None:
+    """Give what a branch set before it ended to those of its scope that still run, if they did not set it too."""
+    above = {one.id for one in _path(ended)}
+    for other in others:
+        branch: Token | None = other
+        while branch is not None and branch.id not in above:
+            branch = branch.parent
+        # Where the running branch is the activity the ended one sprang from, that one has set nothing since.
+        fork = {one.id for one in _path(branch)} if branch is not None else set()
+        names = assigned_since(ended, fork)
+        names -= assigned_since(other, fork)
+        _receive(other, {name: ended.data[name] for name in names})
+
+
+def _receive(token: Token, values: Variables) -> None:
+    changed = {name: value for name, value in values.items() if token.data.get(name, _MISSING) != value}
+    if not changed:
+        return
+    # What sprang from this token earlier has not set these names: its parent's data moved away from under it.
+    unset = [(child, changed.keys() - assigned(child)) for child in token.children]
+    token.data = {**token.data, **changed}
+    _mark_received(token, changed.keys())
+    for child, names in unset:
+        _mark_received(child, names)
+    scope = token.workflow.top_workflow.subprocesses.get(token.id)
+    if scope is not None:
+        for inner in list(scope.live.values()):
+            inside = assigned_since(inner, set())
+            _receive(inner, {name: value for name, value in changed.items() if name not in inside})
+
+
+def _mark_received(token: Token, names: Iterable[str]) -> None:
+    marked = {*token.internal_data.get("received", ()), *names}
+    if marked:
+        token.internal_data["received"] = sorted(marked)
