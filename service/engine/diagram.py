@@ -56,7 +56,7 @@ class Diagram:
     root: Node
     process: Node
     findings: Findings
-    name: Text = Text("", "")
+    name: Text
     title: Expression | None = None
     starters: tuple[str, ...] = ()
     own_matter: bool = False
@@ -125,8 +125,7 @@ def read_diagram(file: str, data: bytes) -> tuple[Diagram | None, Findings]:
             process,
         )
     diagram = Diagram(key, file, data, root, process, findings, name_of(process))
-    _read_process(diagram)
-    return diagram, findings
+    return (diagram if _read_process(diagram) else None), findings
 
 
 def _only_process(root: Node, findings: Findings) -> Node | None:
@@ -163,7 +162,7 @@ def _check_ids(root: Node, findings: Findings) -> None:
         seen.add(key)
 
 
-def _read_process(diagram: Diagram) -> None:
+def _read_process(diagram: Diagram) -> bool:
     findings, process = diagram.findings, diagram.process
     reader = Extensions(findings)
     diagram.title = reader.marked(process, "title")
@@ -182,6 +181,8 @@ def _read_process(diagram: Diagram) -> None:
             f"the process has {len(diagram.nodes)} nodes, {_MOST_NODES} at most; split it",
             process,
         )
+        # Reading on would cost what the limit is there to save.
+        return False
     lanes = _lanes(diagram)
     messages = {one.get("id", ""): one for one in children(diagram.root, BPMN, "message")}
     for key, node in diagram.nodes.items():
@@ -198,6 +199,7 @@ def _read_process(diagram: Diagram) -> None:
             _script(diagram, node)
     for node in process.iter(f"{{{BPMN}}}sequenceFlow"):
         _flow(diagram, reader, node)
+    return True
 
 
 def _collect(diagram: Diagram, container: Node, scope: str) -> None:

@@ -1,5 +1,6 @@
 """Checks the names expressions use: functions nobody defines, variables that are read but never set."""
 
+import ast
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,8 @@ from service.errors import Text
 STANDARD = frozenset(
     {"unit_id", "organisation_id", "plan_year_id", "starter_id", "instance_id", "matter_id", "outcome"}
 )
+#: Functions that read what was submitted with a form.
+_OF_FORMS = frozenset({"submitted", "all_submitted"})
 
 
 def check_names(parts: Parts, function_names: frozenset[str]) -> None:
@@ -46,6 +49,43 @@ def _check_calls(
             node,
             line=line,
         )
+    _check_submitted(diagram, expression, node, line, parts)
+
+
+def _check_submitted(
+    diagram: Diagram, expression: Expression, node: Any, line: int | None, parts: Parts
+) -> None:
+    """Check the forms, and their fields, that an expression asks for by `submitted('form').field`."""
+    if not expression.calls & _OF_FORMS:
+        return
+    tree = ast.parse(expression.source, mode="eval")
+    fields = {id(one.value): one.attr for one in ast.walk(tree) if isinstance(one, ast.Attribute)}
+    for call in ast.walk(tree):
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in _OF_FORMS):
+            continue
+        name = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
+        if not isinstance(name, str):
+            continue
+        form = parts.forms.get(name)
+        field = fields.get(id(call))
+        if form is None:
+            zh, en = hint(name, parts.forms)
+            diagram.findings.error(
+                "unknown-form",
+                f"{call.func.id}('{name[:60]}') 的表单不在 forms/ 里{zh}",
+                f"the form of {call.func.id}('{name[:60]}') is not in forms/{en}",
+                node,
+                line=line,
+            )
+        elif field is not None and field not in form.entries:
+            zh, en = hint(field, form.entries)
+            diagram.findings.error(
+                "unknown-field",
+                f"表单 {name} 没有字段 {field}{zh}",
+                f"the form {name} has no field {field}{en}",
+                node,
+                line=line,
+            )
 
 
 def _check_form(parts: Parts, form: Form, functions: Iterable[str]) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from service.engine.diagram import Diagram
+from service.engine.diagram import GATEWAYS, Diagram
 from service.engine.xml import local
 
 #: Where an instance rests until a person, a message or a time moves it.
@@ -241,8 +241,6 @@ def _check_tokens(diagram: Diagram, scope: str) -> None:
             diagram.nodes[join],
         )
     for key in sorted(game.doubled):
-        if diagram.elements[key].type == "endEvent":
-            continue
         name = diagram.elements[key].name
         diagram.findings.warning(
             "runs-twice",
@@ -278,10 +276,9 @@ class _Game:
             if not following and marking:
                 self._note_stuck(marking)
             for one in following:
-                twice = [flow for flow, count in Counter(one).items() if count > 1]
-                if twice:
-                    self.doubled |= {self.diagram.flows[flow].target for flow in twice}
-                elif one not in seen:
+                crowded = Counter(self.diagram.flows[flow].target for flow in one)
+                self.doubled |= {key for key, count in crowded.items() if count > 1 and self._doubles(key)}
+                if max(Counter(one).values(), default=0) == 1 and one not in seen:
                     seen.add(one)
                     waiting.append(one)
 
@@ -314,6 +311,9 @@ class _Game:
             leaving = [flow.id for flow in self.diagram.outgoing[border]]
             found.append(leaving if self.diagram.elements[border].interrupting else outgoing + leaving)
         return found
+
+    def _doubles(self, key: str) -> bool:
+        return self.diagram.elements[key].type not in GATEWAYS | {"endEvent"}
 
     def _terminates(self, key: str) -> bool:
         definitions = self.diagram.definitions_of(self.diagram.nodes[key])

@@ -4,6 +4,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from service.engine import checks, names, paths, references
@@ -14,6 +15,7 @@ from service.engine.model import OperationSignature, Problem, Procedure, Process
 from service.engine.parts import Parts, reached
 from service.engine.problems import Findings
 from service.engine.roles import read_roles
+from service.engine.specs import SpecError, specs_of
 from service.errors import Text
 
 ROLES = "roles.toml"
@@ -42,15 +44,43 @@ def read_procedure(
     problems = list(parts.problems)
     for diagram in parts.diagrams.values():
         problems += diagram.findings.problems
-    order = {"error": 0, "warning": 1}
-    return Procedure(
+    procedure = Procedure(
         files=dict(files),
         processes=processes,
         decisions=parts.decisions,
         forms=parts.forms,
         roles=parts.roles,
-        problems=tuple(sorted(problems, key=lambda one: (order[one.severity], one.file, one.line or 0))),
+        problems=_sorted(problems),
     )
+    if not procedure.deployable:
+        return procedure
+    return replace(procedure, problems=_sorted([*problems, *_try_build(procedure)]))
+
+
+def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    order = {"error": 0, "warning": 1}
+    return tuple(sorted(problems, key=lambda one: (order[one.severity], one.file, one.line or 0)))
+
+
+def _try_build(procedure: Procedure) -> list[Problem]:
+    """Build what the engine runs: whatever the checks overlooked must show now, not with the first instance."""
+    found = []
+    for definition in procedure.processes.values():
+        try:
+            specs_of(definition, procedure)
+        except SpecError as error:
+            element = definition.elements.get(error.facts.get("element") or "")
+            found.append(
+                Problem(
+                    definition.file,
+                    element.line if element is not None else None,
+                    element.id if element is not None else None,
+                    "error",
+                    "not-buildable",
+                    error.text,
+                )
+            )
+    return found
 
 
 def _read_files(files: Mapping[str, bytes]) -> Parts:

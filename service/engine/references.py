@@ -7,12 +7,11 @@ from service.engine.diagram import Diagram
 from service.engine.extensions import own, words
 from service.engine.model import Element, OperationSignature, Send
 from service.engine.parts import Parts
-from service.engine.xml import Node, local
+from service.engine.xml import Node
 
 
 def check_references(parts: Parts, signatures: Mapping[str, OperationSignature]) -> None:
     """Report to the diagrams' findings every name that is unknown or does not fit what it names."""
-    _check_ids(parts)
     for diagram in parts.diagrams.values():
         _check_roles(parts, diagram)
         for key, element in diagram.elements.items():
@@ -49,23 +48,6 @@ def _alike(message: str, known: Iterable[str]) -> tuple[str, str]:
     """Return “did you mean …” for a slip of the pen only: `x_requested` and `x_answered` are both right."""
     close = get_close_matches(message, known, 1, 0.9)
     return (f"；是否为 {close[0]}？", f"; did you mean {close[0]}?") if close else ("", "")
-
-
-def _check_ids(parts: Parts) -> None:
-    """Subprocesses are kept by id beside processes, so these ids must differ over all files."""
-    taken = {key: diagram for key, diagram in parts.diagrams.items()}
-    for diagram in parts.diagrams.values():
-        for key, node in diagram.nodes.items():
-            if local(node) != "subProcess":
-                continue
-            other = taken.setdefault(key, diagram)
-            if other is not diagram or key == diagram.key:
-                diagram.findings.error(
-                    "id-collision",
-                    f"子流程编号 {key} 在 {other.file} 里已经用了；请换一个",
-                    f"the subprocess id {key} is already used in {other.file}; choose another",
-                    node,
-                )
 
 
 def _check_roles(parts: Parts, diagram: Diagram) -> None:
@@ -247,10 +229,8 @@ def _check_outcomes(parts: Parts, diagram: Diagram) -> None:
             for name, text in flow.condition.compared
             if name == "outcome"
         }
-        if offered is None:
-            continue
         for flow_id, text in sorted(asked):
-            if text not in offered:
+            if offered is not None and text not in offered:
                 zh, en = hint(text, offered)
                 diagram.findings.error(
                     "unknown-outcome",
@@ -260,7 +240,8 @@ def _check_outcomes(parts: Parts, diagram: Diagram) -> None:
                 )
         default = diagram.nodes[key].get("default")
         simple = all(flow.condition is None or _only_outcomes(flow.condition.source) for flow in flows)
-        if len(flows) > 1 and not default and not (simple and offered <= {text for _, text in asked}):
+        complete = simple and offered is not None and offered <= {text for _, text in asked}
+        if len(flows) > 1 and not default and not complete:
             diagram.findings.warning(
                 "no-default",
                 f"网关“{element.name.zh}”没有默认连线；若各条件都不成立，流程会停住并报告异常。请把一条设为默认连线",
