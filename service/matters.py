@@ -170,6 +170,21 @@ def list_matters(
         return Page(_matter_rows(connection, person, page), following)
 
 
+def processes(system: System, person: Person) -> list[tuple[str, Text]]:
+    """Return the processes (key and name) that opened the matters a person may see, by name."""
+    matter, definition = tables.matter, tables.process_definition
+    with system.database.read() as connection:
+        seen = visible_matters(connection, person, _roles(system, connection), system.now(connection))
+        keys = connection.scalars(select(matter.c.process_key).where(seen).distinct()).all()
+        rows = connection.execute(
+            select(definition.c.key, definition.c.name_zh, definition.c.name_en)
+            .where(definition.c.key.in_(keys))
+            .order_by(definition.c.version)
+        )
+        newest = {row.key: Text(row.name_zh, row.name_en) for row in rows}
+        return sorted(newest.items(), key=lambda one: one[1].zh)
+
+
 def get(system: System, person: Person, matter_id: str) -> MatterView:
     """Return a matter. Raises `NotFound` for who may not see it."""
     with system.database.read() as connection:

@@ -35,6 +35,11 @@ def now() -> datetime:
     return cast(datetime, _once("now", _read_now))
 
 
+def forget_now() -> None:
+    """Read the present instant anew: this request has moved the clock."""
+    g.pop("chuanglv_now", None)
+
+
 def _read_installation() -> Installation:
     system = current_system()
     with system.database.read() as connection:

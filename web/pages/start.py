@@ -1,0 +1,174 @@
+"""The start page by role, and starting a process one may start."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from service import inbox, instances, matters
+from service.errors import AppError, Conflict, Forbidden, Invalid, Text
+from service.instances import StartForm
+from service.matters import DiagramStep, MatterRow
+from web.context import current_person, current_system
+from web.failures import field_errors, wants_json
+from web.forms import view as form_view
+from web.navigation import only_unit
+from web.pages.task import change, keep_file, typed_form
+
+page = Blueprint("start", __name__)
+
+#: How many tasks and matters the start page shows.
+TASKS, MATTERS = 8, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A matter with its steps, for a progress line."""
+
+    row: MatterRow
+    steps: list[DiagramStep]
+
+
+@page.get("/")
+def home() -> ResponseReturnValue:
+    """Show what waits for me, where the year stands, and my own matters."""
+    system, person = current_system(), current_person()
+    unit = only_unit(person)
+    mine = matters.list_matters(
+        system, person, opened_by=None if unit else person.id, open_only=True, limit=MATTERS
+    ).rows
+    return render_template(
+        "start/home.html",
+        counts=inbox.counts(system, person),
+        tasks=inbox.open_tasks(system, person, limit=TASKS).rows,
+        mine=[_progress(one) for one in mine],
+        startable=instances.startable(system, person),
+        unit=unit,
+    )
+
+
+@page.get("/start")
+def choose() -> ResponseReturnValue:
+    """Show what I may start."""
+    return render_template(
+        "start/choose.html", startable=instances.startable(current_system(), current_person())
+    )
+
+
+@page.get("/start/<key>")
+def form(key: str) -> ResponseReturnValue:
+    """Show the form a process starts with; who sits in several organisations first says for which."""
+    return _show(key)
+
+
+@page.post("/start/<key>")
+def begin(key: str) -> ResponseReturnValue:
+    """Start a process."""
+    given, data, errors = _given(key)
+    if errors:
+        return _show(key, data, Invalid(Text("有文件没有被接受", "A file was not accepted"), fields=errors)), 422
+    try:
+        started = instances.start(
+            current_system(),
+            current_person(),
+            key,
+            data=data,
+            organisation_id=_organisation(),
+            idempotency_key=request.form.get("_key") or None,
+        )
+    except Invalid as error:
+        return _show(key, data, error), 422
+    except (Conflict, Forbidden) as error:
+        return _show(key, data, error), 409
+    flash(gettext("已发起“%(name)s”", name=given.name.in_language("zh") if given else key))
+    return redirect(url_for("matters.show", matter_id=started.matter_id), 303)
+
+
+@page.post("/start/<key>/redraw")
+def redraw(key: str) -> ResponseReturnValue:
+    """Show the start form anew with what was typed: a row more or less, conditions worked out."""
+    given, data, errors = _given(key)
+    touched = change(given.form, {}, data) if given is not None and given.form is not None else ""
+    if wants_json() and given is not None and given.form is not None:
+        shown = _form(given, data, errors)
+        if request.form.get("_state"):
+            return jsonify(saved="", **shown.state)
+        content = render_template("forms/part.html", form=shown, redraw=url_for("start.redraw", key=key))
+        return jsonify(html=content, touched=touched)
+    return _show(key, data)
+
+
+@page.post("/start/<key>/files")
+def upload(key: str) -> ResponseReturnValue:
+    """Keep one file for a field of the start form, for the script that sends files as they are chosen."""
+    given = instances.start_form(current_system(), current_person(), key, organisation_id=_organisation())
+    if given.form is None:
+        raise Conflict(Text("这个流程没有发起表单", "This process has no start form"))
+    return jsonify(**keep_file(given.form, {}))
+
+
+def _organisation() -> str | None:
+    return request.values.get("_organisation") or request.values.get("organisation") or None
+
+
+def _given(key: str) -> tuple[StartForm | None, dict[str, Any], dict[str, Text]]:
+    given = instances.start_form(current_system(), current_person(), key, organisation_id=_organisation())
+    if given.form is None:
+        return given, {}, {}
+    data, errors = typed_form(given.form, {}, None)
+    return given, data, errors
+
+
+def _form(given: StartForm, data: Mapping[str, Any], errors: Mapping[str, Text]) -> form_view.FormView:
+    assert given.form is not None  # noqa: S101 - callers have asked
+    return form_view.build(
+        given.form,
+        data,
+        sources=given.filling.sources,
+        names=given.filling.names,
+        functions=given.filling.functions,
+        errors=errors,
+    )
+
+
+def _show(key: str, data: Mapping[str, Any] | None = None, error: AppError | None = None) -> str:
+    system, person = current_system(), current_person()
+    chosen = _organisation()
+    try:
+        given = instances.start_form(system, person, key, organisation_id=chosen)
+    except Invalid as wrong:
+        seats: Any = wrong.facts.get("organisations")
+        if not seats:
+            raise
+        names = {one.organisation_id: one.organisation_name for one in person.memberships}
+        offered = [(one, names.get(one, one)) for one in seats]
+        return render_template("start/seat.html", key=key, offered=offered)
+    errors = field_errors(error) if error is not None else {}
+    shown = None
+    if given.form is not None:
+        shown = _form(given, {**given.filling.data, **(data or {})}, errors)
+    return render_template(
+        "start/form.html",
+        given=given,
+        form=shown,
+        error=error,
+        errors=errors,
+        labels=shown.labels if shown is not None else {},
+        organisation=chosen,
+        redraw=url_for("start.redraw", key=key),
+        key=request.form.get("_key") or secrets.token_hex(16),
+    )
+
+
+def _progress(row: MatterRow) -> Progress:
+    """Return a matter with the steps of the process that opened it."""
+    system, person = current_system(), current_person()
+    opened = matters.get(system, person, row.id).instances
+    if not opened:
+        return Progress(row, [])
+    steps = matters.diagram(system, person, opened[0].id).steps
+    return Progress(row, [one for one in steps if one.state != "cancelled"])
