@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from service.campaign.calendar import end_of
-from service.campaign.identity_options import REDACTED
 from service.clock import city_day
 from service.errors import Conflict, Invalid, NotFound, Text
+from service.identity.organisations import REDACTED
 from service.store.application import application
 from service.store.identity import organisation, unit_profile
 from service.store.ids import new_id
