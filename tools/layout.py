@@ -237,13 +237,16 @@ class Drawing:
                     take(b.row, a.column, b.column - 1, by_target)
                 continue
             if edge.back:
-                if a.row == b.row:
-                    edge.leave = edge.enter = "top"
-                    edge.plan = [("h", a.row - 1)]
-                else:
-                    gap = b.row if a.row > b.row else b.row - 1
-                    edge.enter = "bottom" if a.row > b.row else "top"
-                    edge.plan = [("v", a.column), ("h", gap)]
+                # Backwards through the gap beside the source's row, and in from the left like everybody else.
+                below = b.row > a.row
+                if a.kind.endswith("Gateway"):
+                    below = (a.id, "bottom") not in used_side
+                    edge.leave = "bottom" if below else "top"
+                    used_side.add((a.id, edge.leave))
+                elif a.row == b.row or (a.id, "right") in used_side:
+                    edge.leave = "bottom" if below else "top"
+                run = [("h", a.row if below else a.row - 1), ("v", b.column - 1)]
+                edge.plan = run if edge.leave != "right" else [("v", a.column), *run]
                 continue
             if a.row == b.row and free(a.row, a.column + 1, b.column - 1, by_target):
                 take(a.row, a.column + 1, b.column - 1, by_target)
@@ -388,12 +391,24 @@ class Drawing:
         x, y = edge.points[0]
         letters = min(len(edge.name), 9)
         width = letters * LETTER + 4
-        lines = -(-len(edge.name) // 9)
+        height = LABEL_LINE * -(-len(edge.name) // 9)
         if edge.leave == "right":
-            return (x + 3, y - 3 - LABEL_LINE * lines, width, LABEL_LINE * lines)
+            together = [one for one in self.edges if one.source == edge.source and one.leave == "right"]
+            if len(together) > 1 and len(edge.points) > 2:
+                # Where flows leave together, each is named where it runs alone.
+                runs = [
+                    (min(x1, x2), abs(x2 - x1), y1)
+                    for (x1, y1), (x2, y2) in zip(edge.points[1:], edge.points[2:], strict=False)
+                    if y1 == y2
+                ]
+                fitting = [one for one in runs if one[1] >= width] or runs
+                if fitting:
+                    left, _, middle = fitting[-1]
+                    return (left + 5, middle - 3 - height, width, height)
+            return (x + 3, y - 3 - height, width, height)
         if edge.leave == "bottom":
-            return (x + 4, y + 6, width, LABEL_LINE * lines)
-        return (x + 4, y - 8 - LABEL_LINE * lines, width, LABEL_LINE * lines)
+            return (x + 4, y + 6, width, height)
+        return (x + 4, y - 8 - height, width, height)
 
     # --- output ---------------------------------------------------------------------------------
 
@@ -418,16 +433,18 @@ class Drawing:
                 box = (node.centre - width / 2, node.y + node.height + 4, width, float(LABEL_LINE * lines))
                 if node.host:
                     number = self.boundaries[node.host].index(node)
-                    if number:
+                    if number or len(self.boundaries[node.host]) == 1:
                         box = (node.centre - width - 4, box[1] - 2, width, box[3])
                     else:
                         box = (node.centre + 5, box[1] - 2, width, box[3])
                 label = (box[0], box[1] + top, box[2], box[3])
             elif node.name and node.kind.endswith("Gateway"):
-                width = 130.0
+                # A flow through its top pushes the name aside.
+                aside = any(one.source == node.id and one.leave == "top" for one in self.edges)
+                width = 80.0 if aside else 130.0
                 lines = -(-len(node.name) * LETTER // int(width))
                 label = (
-                    node.centre - width / 2,
+                    node.centre - (width + 6 if aside else width / 2),
                     top + node.y - 4 - LABEL_LINE * lines,
                     width,
                     float(LABEL_LINE * lines),

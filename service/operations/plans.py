@@ -1,9 +1,10 @@
 """Operations on plan years: draft one, set its targets, windows and settings, publish it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from service.campaign import plans, settings
+from service.campaign import plans
+from service.campaign import settings as settings_of_year
 from service.campaign.calendar import parse_day
 from service.engine.model import Json
 from service.errors import AppError, Invalid, Text
@@ -54,56 +55,28 @@ def describe(context: Context, *, plan_year: str) -> Json:
 
 
 @operation(
-    "plans.set_targets",
-    Text("登记创建目标", "Set the targets"),
-    changes=Text("登记总数和各级目标数，核对合计", "sets the total and the levels' numbers, which must add up"),
+    "plans.fill_in",
+    Text("登记目标、窗口和设置", "Keep targets, windows and settings"),
+    changes=Text("登记各级目标、各阶段日期和本年度设置", "sets the levels' numbers, the phases' days and the settings"),
 )
-def set_targets(context: Context, *, plan_year: str, total: int, rows: Sequence[Any]) -> Json:
-    """Set the total and each level's `places` from a form's rows (R02 to R05). Raises `Invalid` unless they add up."""
-    plans.set_targets(context.connection, plan_year, total, {one["row"]: int(one["places"]) for one in rows})
-    return None
+def fill_in(
+    context: Context,
+    *,
+    plan_year: str,
+    total: int,
+    levels: Sequence[Any],
+    windows: Sequence[Any],
+    settings: Sequence[Any],
+) -> Json:
+    """Fill in a draft from a form's rows: `places` of levels, `opens` and `closes` of windows, `value` of settings.
 
-
-@operation(
-    "plans.set_windows",
-    Text("登记时间窗口", "Set the windows"),
-    changes=Text("登记各阶段的首日和末日", "sets first and last day of each phase"),
-)
-def set_windows(context: Context, *, plan_year: str, rows: Sequence[Any]) -> Json:
-    """Set `opens` and `closes` of each window from a form's rows (R11 to R14). Raises `Invalid` for overlaps."""
-    days = {one["row"]: (parse_day(one["opens"]), parse_day(one["closes"])) for one in rows}
-    plans.set_windows(context.connection, plan_year, days)
-    return None
-
-
-@operation(
-    "plans.set_settings",
-    Text("登记年度设置", "Set the settings"),
-    changes=Text("登记与默认值不同的设置", "keeps the settings that differ from their defaults"),
-)
-def set_settings(context: Context, *, plan_year: str, rows: Sequence[Any]) -> Json:
-    """Keep each `value` of a form's rows that differs from what the setting has (G1 to G17).
-
-    Returns how many changed. Raises `Invalid` naming every setting whose value does not fit.
+    The levels must add up to `total` (R02 to R05), windows follow each other (R11 to R14), settings fit their type
+    (G1 to G17). Raises `Invalid` naming what does not fit. Returns how many settings changed.
     """
-    known = {one.key: one for one in settings.list_settings(context.connection, plan_year)}
-    wrong: list[Text] = []
-    changed = 0
-    for row in rows:
-        now = known[row["row"]]
-        given = _given(row)
-        if given == settings.shown(now.value):
-            continue
-        try:
-            settings.change(
-                context.connection, plan_year, now.key, given or None, at=context.now, by=context.actor_id
-            )
-            changed += 1
-        except AppError as error:
-            wrong.append(Text(f"{now.label.zh}：{error.text.zh}", f"{now.label.en}: {error.text.en}"))
-    if wrong:
-        raise Invalid(Text("；".join(one.zh for one in wrong), "; ".join(one.en for one in wrong)))
-    return changed
+    plans.set_targets(context.connection, plan_year, total, {one["row"]: int(one["places"]) for one in levels})
+    days = {one["row"]: (parse_day(one["opens"]), parse_day(one["closes"])) for one in windows}
+    plans.set_windows(context.connection, plan_year, days)
+    return _set_settings(context, plan_year, settings)
 
 
 @operation(
@@ -125,5 +98,22 @@ def publish(context: Context, *, plan_year: str, document_number: str, decided_o
     return None
 
 
-def _given(row: Mapping[str, Any]) -> str:
-    return str(row.get("value") or "").strip()
+def _set_settings(context: Context, plan_year: str, rows: Sequence[Any]) -> int:
+    known = {one.key: one for one in settings_of_year.list_settings(context.connection, plan_year)}
+    wrong: list[Text] = []
+    changed = 0
+    for row in rows:
+        now = known[row["row"]]
+        given = str(row.get("value") or "").strip()
+        if given == settings_of_year.shown(now.value):
+            continue
+        try:
+            settings_of_year.change(
+                context.connection, plan_year, now.key, given or None, at=context.now, by=context.actor_id
+            )
+            changed += 1
+        except AppError as error:
+            wrong.append(Text(f"{now.label.zh}：{error.text.zh}", f"{now.label.en}: {error.text.en}"))
+    if wrong:
+        raise Invalid(Text("；".join(one.zh for one in wrong), "; ".join(one.en for one in wrong)))
+    return changed

@@ -61,8 +61,8 @@ def answer(context: Context, *, case: str, text: str) -> Json:
     Text("督办办结", "Close the case"),
     changes=Text("登记督办结果", "keeps the result"),
 )
-def close(context: Context, *, case: str, result: str) -> Json:
-    """Close a case with its result. Raises `Invalid` without one."""
-    supervision.close(context.connection, case, result, at=context.now, by=context.actor_id)
+def close(context: Context, *, case: str, text: str) -> Json:
+    """Close a case with its result in words. Raises `Invalid` without one."""
+    supervision.close(context.connection, case, text, at=context.now, by=context.actor_id)
     context.set_matter(status=Text("已办结", "Closed"))
     return None
