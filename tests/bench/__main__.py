@@ -279,15 +279,10 @@ def vote_figures(system: System, bureau: str) -> dict[str, float]:
         names = {"voters": [one.id for one in voters]}
         started = instances.start(system, chair, "vote", organisation_id=bureau, variables=names)
         with system.database.read() as connection:
-            rows = dict(
-                connection.execute(
-                    select(tables.task.c.person_id, tables.task.c.id).where(
-                        tables.task.c.instance_id == started.instance_id, tables.task.c.state == "open"
-                    )
-                )
-                .tuples()
-                .all()
+            query = select(tables.task.c.person_id, tables.task.c.id).where(
+                tables.task.c.instance_id == started.instance_id, tables.task.c.state == "open"
             )
+            rows = {row.person_id: row.id for row in connection.execute(query)}
         spent = []
         for voter in voters[: min(size - 1, 60)]:
             begun = time.perf_counter()

@@ -82,7 +82,10 @@ class Store:
             self.db.execute("PRAGMA synchronous=FULL")
         else:
             self.db = psycopg.connect(url, autocommit=True)
-            self.db.execute("DROP TABLE IF EXISTS instance, task, history")
+            # Beside the product's tables, in a schema of its own.
+            self.db.execute("DROP SCHEMA IF EXISTS floor CASCADE")
+            self.db.execute("CREATE SCHEMA floor")
+            self.db.execute("SET search_path TO floor")
         for statement in SCHEMA:
             self.db.execute(statement.format(blob="BLOB" if self.sqlite else "BYTEA"))
 
