@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, select
+from sqlalchemy import Connection, RowMapping, insert, select
 
 from service import deployments, recording
 from service.engine.model import ProcessDefinition
@@ -34,28 +34,41 @@ def send(
             Text("缺少消息名", "The message name is missing"), fields={"message": Text("必填", "Required")}
         )
     with system.database.write() as connection:
-        at = system.now(connection)
-        job_id = new_id()
-        connection.execute(
-            insert(tables.job).values(
-                id=job_id,
-                kind="message",
-                lane="engine",
-                payload={
-                    "message": message,
-                    "key": key,
-                    "payload": dict(payload or {}),
-                    "deployment": "newest",
-                    "by": by,
-                },
-                due_at=at,
-                attempts=0,
-                max_attempts=recording.ENGINE_ATTEMPTS,
-                state="ready",
-                created_at=at,
-            )
-        )
+        job_id = post(connection, message, key=key, payload=payload, by=by, at=system.now(connection))
     system.wake()
+    return job_id
+
+
+def post(
+    connection: Connection,
+    message: str,
+    *,
+    key: str,
+    payload: Mapping[str, Any] | None,
+    by: str | None,
+    at: datetime,
+) -> str:
+    """Put a message on its way in the transaction of what it tells of; returns the job's id."""
+    job_id = new_id()
+    connection.execute(
+        insert(tables.job).values(
+            id=job_id,
+            kind="message",
+            lane="engine",
+            payload={
+                "message": message,
+                "key": key,
+                "payload": dict(payload or {}),
+                "deployment": "newest",
+                "by": by,
+            },
+            due_at=at,
+            attempts=0,
+            max_attempts=recording.ENGINE_ATTEMPTS,
+            state="ready",
+            created_at=at,
+        )
+    )
     return job_id
 
 
