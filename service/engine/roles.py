@@ -82,7 +82,7 @@ def _role(findings: Findings, text: str, role_id: str, value: Any) -> Role | Non
         )
     if unknown or wrong or missing or sees not in _SEES:
         return None
-    label = Text(value["label"], value.get("label_en", value["label"]))
+    label = Text(value["label"], str(value.get("label_en", value["label"])))
     return Role(role_id, label, value["sits"], value.get("of"), sees)
 
 

@@ -149,7 +149,8 @@ REFUSED = {
     "timer-start": ("start-kind", "S", f"<startEvent id='S'>{TIMER}</startEvent>{user('A')}{END}"
         f"{chain('S', 'A', 'E')}"),
     "message-start-in-subprocess": ("start-kind", "S2", f"{START}<subProcess id='P'>"
-        f"<startEvent id='S2'>{GO}</startEvent><endEvent id='E2'/>{flow('S2', 'E2')}</subProcess>{END}{chain('S', 'P', 'E')}"),
+        f"<startEvent id='S2'>{GO}</startEvent><endEvent id='E2'/>{flow('S2', 'E2')}</subProcess>"
+        f"{END}{chain('S', 'P', 'E')}"),
     "form-on-message-start": ("start-form", "S", f"<startEvent id='S' cl:form='opinion'>{GO}</startEvent>"
                               f"{user('A')}{END}{chain('S', 'A', 'E')}"),
     "starters-on-message": ("starters-on-message", "p", f"<startEvent id='S'>{GO}</startEvent>{user('A')}{END}"
@@ -267,7 +268,8 @@ ALLOWED = {
     + f"<exclusiveGateway id='G' default='G_E'/>{END}{chain('S', 'A', 'G', 'E')}"
     + flow("G", "A", "outcome == 'again'"),
     "loop-left-by-a-deadline": f"{START}{user('A')}<subProcess id='P'><startEvent id='S2'/>{user('B')}"
-    f"<endEvent id='E2'/>{chain('S2', 'B', 'E2')}</subProcess><boundaryEvent id='T' attachedToRef='P'>{TIMER}</boundaryEvent>{END}"
+    f"<endEvent id='E2'/>{chain('S2', 'B', 'E2')}</subProcess>"
+    f"<boundaryEvent id='T' attachedToRef='P'>{TIMER}</boundaryEvent>{END}"
     f"{chain('S', 'A', 'P', 'A')}{flow('T', 'E')}",
     "every-button-has-its-way": choice(
         flow("G", "E", "outcome == 'yes'"),
