@@ -49,12 +49,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class ReturnTarget:
-    """An earlier step the matter may go back to: why not (`refusal`), and what open steps that would cancel."""
+    """An earlier step the matter may go back to: why not (`refusal`), and what open steps that would cancel.
+
+    `done_by` is the name of who did it last.
+    """
 
     element_id: str
     name: Text
     refusal: Text | None
     cancels: tuple[Text, ...]
+    done_by: str | None
 
 
 def complete(
@@ -103,12 +107,22 @@ def return_targets(system: System, person: Person, task_id: str) -> list[ReturnT
         ).mappings()
         transaction = Transaction(connection, is_sqlite=system.database.is_sqlite)
         step = Step.load(system, transaction, instance.one(), system.now(connection), person.id)
+        done = {
+            one.element_id: one.closed_by
+            for one in connection.execute(
+                select(tables.task.c.element_id, tables.task.c.closed_by)
+                .where(tables.task.c.instance_id == row["instance_id"], tables.task.c.state == "done")
+                .order_by(tables.task.c.closed_at)
+            )
+        }
+        names = people.names(connection, {one for one in done.values() if one is not None})
         return [
             ReturnTarget(
                 element_id=one.element_id,
                 name=step.element(one.process_key, one.element_id).name,
                 refusal=one.refusal,
                 cancels=tuple(step.element(process, element).name for process, element in one.cancels),
+                done_by=names.get(done.get(one.element_id) or ""),
             )
             for one in step.machine.return_targets(row["ref"])
         ]

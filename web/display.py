@@ -28,6 +28,7 @@ def install(app: Flask) -> None:
     filters = app.jinja_env.filters
     filters["day"] = day
     filters["moment"] = moment
+    filters["clock"] = clock_time
     filters["iso"] = iso
     filters["left"] = left
     filters["since"] = since

@@ -15,7 +15,7 @@ from web.language import say
 
 #: Pages anybody may open; the API asks for its own tokens.
 PUBLIC_BLUEPRINTS = frozenset({"verify", "language", "api"})
-PUBLIC_PAGES = frozenset({"static", "health", "robots", "session.sign_in", "session.enter", "session.enter_demo"})
+PUBLIC_PAGES = frozenset({"static", "health", "robots", "session.sign_in", "session.enter", "session.enter_demo", "session.demo_list"})
 #: What somebody may still do who has to change the password first.
 BEFORE_PASSWORD = frozenset({"session.change_password", "session.keep_password", "session.sign_out"})
 

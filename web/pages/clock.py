@@ -25,6 +25,21 @@ page = Blueprint("clock", __name__)
 REMEMBERED = 10
 
 
+#: What each kind of job is called.
+KINDS = {
+    "timer": Text("时限到期", "Timer"),
+    "message": Text("发送消息", "Message sent"),
+    "delivery": Text("收到消息", "Message received"),
+    "reminder": Text("提醒", "Reminder"),
+}
+
+
+@page.app_template_global("kind_word")
+def kind_word(kind: str) -> str:
+    """Return what a kind of job is called."""
+    return say(KINDS.get(kind, Text(kind, kind)))
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
     """What the time bar shows."""
@@ -34,6 +49,7 @@ class Bar:
     next_phase: date | None
     next_phase_label: Text | None
     may_move: bool
+    demo: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,7 @@ def bar() -> Bar:
         next_phase=phase.opens if phase is not None else None,
         next_phase_label=phase.label if phase is not None else None,
         may_move=_may_move(),
+        demo=installation().demo,
     )
 
 

@@ -3,7 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Blueprint, Response, flash, jsonify, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -19,6 +29,13 @@ from web.forms import view as form_view
 from web.language import say
 
 page = Blueprint("matters", __name__)
+
+
+@page.app_template_global("action_word")
+def action_word(action: str) -> str:
+    """Return what a kind of step is called in a timeline."""
+    return say(matters.ACTIONS.get(action, Text(action, action)))
+
 
 ROWS = 50
 FILTERS = ("search", "process", "unit", "year", "open")

@@ -5,9 +5,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
 
-from service.errors import Forbidden, Invalid, Text
+from service.errors import Forbidden, Invalid, NotFound, Text
 from service.identity import demo_people, sessions
 from service.identity import sign_in as signing
+from service.identity.people import Person
 from web import language, navigation, session_cookie
 from web.context import current_person, current_system
 from web.failures import field_errors
@@ -53,6 +54,15 @@ def sign_out() -> ResponseReturnValue:
     answer = make_response(redirect(url_for("session.sign_in"), 303))
     session_cookie.forget(answer)
     return answer
+
+
+@page.get("/demo/people")
+def demo_list() -> ResponseReturnValue:
+    """Show the people of the demo city; there is no such page anywhere else."""
+    found = _demo_people()
+    if not found:
+        raise NotFound(Text("没有这个页面", "There is no such page"))
+    return render_template("session/people.html", demo_people=found)
 
 
 @page.post("/demo/people/<person_id>")
@@ -122,10 +132,12 @@ def _form(login: str = "", words: Text | None = None) -> str:
         login=login,
         words=words,
         target=request.values.get("next", ""),
-        demo_people=[
-            (one, "；".join(navigation.seats(one))) for one in demo_people.list_people(current_system())
-        ],
+        demo_people=_demo_people(),
     )
+
+
+def _demo_people() -> list[tuple[Person, str]]:
+    return [(one, "；".join(navigation.seats(one))) for one in demo_people.list_people(current_system())]
 
 
 def _address() -> str:

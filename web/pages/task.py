@@ -16,7 +16,8 @@ from service.matters import Diagram, MatterView
 from web.context import current_person, current_system
 from web.display import clock_time
 from web.failures import field_errors, wants_json
-from web.forms import reading, view as form_view
+from web.forms import reading
+from web.forms import view as form_view
 from web.forms.view import FormView
 from web.language import say
 from web.pages.inbox import FILTERS, filters, next_task, task_list
