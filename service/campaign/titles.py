@@ -13,11 +13,12 @@ from service.errors import Conflict, Invalid, NotFound, Text
 from service.store.ids import new_id
 from service.store.title import title, title_change
 
-#: What may follow what. A title is never deleted: a revoked one stays in the register.
+#: What may follow what; a decision that leaves the state as it is (a warning) is a change too. A title is never
+#: deleted: a revoked one stays in the register.
 FOLLOWS: Mapping[str, frozenset[str]] = {
     "active": frozenset({"active", "pending_reinspection", "suspended", "revoked", "ended"}),
-    "pending_reinspection": frozenset({"active", "suspended", "revoked", "ended"}),
-    "suspended": frozenset({"active", "pending_reinspection", "revoked", "ended"}),
+    "pending_reinspection": frozenset({"active", "pending_reinspection", "suspended", "revoked", "ended"}),
+    "suspended": frozenset({"active", "pending_reinspection", "suspended", "revoked", "ended"}),
     # A revocation that is overturned later gives the title back, with its history.
     "revoked": frozenset({"active"}),
     "ended": frozenset(),
@@ -310,6 +311,11 @@ def list_titles(
     if states is not None:
         query = query.where(title.c.state.in_(list(states)))
     return [_title(row) for row in connection.execute(query).mappings()]
+
+
+def is_number_taken(connection: Connection, number: str) -> bool:
+    """Whether a certificate with this number is in the register."""
+    return connection.scalar(select(title.c.id).where(title.c.number == number)) is not None
 
 
 def changes(connection: Connection, title_id: str) -> list[Change]:

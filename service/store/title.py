@@ -96,6 +96,10 @@ county_filing = Table(
     Column("named_on", Date),
     Column("decision_number", String(80)),
     Column("due_on", Date, nullable=False),
+    #: When each part first came; a return for correction does not move it.
+    Column("electronic_arrived_at", Instant),
+    Column("paper_arrived_on", Date),
+    #: When the office accepted each part.
     Column("paper_received_on", Date),
     Column("paper_registrar", String(80)),
     Column("electronic_received_at", Instant),
