@@ -313,6 +313,12 @@ class Catch(Node):
                 if other is not token:
                     other.task_spec.note(other, "cancelled")
                     patches.drop_branch(other)
+        self.go_on(token, values)
+
+    def go_on(self, token: Token, values: Variables) -> None:
+        """Let the token run with what the event brought; it no longer waits."""
+        for fact in ("key", "due"):
+            token.internal_data.pop(fact, None)
         assign(token, values, self.element_id)
         token._ready()
 
@@ -334,8 +340,7 @@ class Boundary(Catch):
             interrupt(holder, token)
         elif self.element.receive is not None:
             self.wait(holder._add_child(self))
-        assign(token, values, self.element_id)
-        token._ready()
+        self.go_on(token, values)
 
 
 class Throw(Node):

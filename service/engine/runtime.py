@@ -260,9 +260,9 @@ class Machine:
         Raises `Conflict` when nothing waits there, `EngineIncident` when the payload lacks what the wait reads.
         """
         token = self._open(ref, nodes.Catch)
-        receive = token.task_spec.element.receive
-        if receive is None:
+        if "key" not in token.internal_data:
             raise _gone()
+        receive = token.task_spec.element.receive
         self._flow.at = at
         values = dict(payload)
         if receive.variables:
