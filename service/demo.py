@@ -13,20 +13,19 @@ from typing import Any
 from sqlalchemy import Connection, insert, inspect, select, text
 from sqlalchemy.engine import make_url
 
-from service import clock, deployments, installations, jobs, messages
-from service.campaign import titles
+from service import clock, deployments, installations, jobs
+from service.campaign import legacy_titles, plans, titles
 from service.config import Settings
 from service.errors import Conflict, Text
-from service.identity import directory, passwords, people, places
+from service.identity import directory, organisations, passwords, people, places
 from service.identity.organisations import UNIT
 from service.store.database import Database
-from service.store.identity import membership, organisation, person
+from service.store.identity import membership, person
 from service.store.ids import new_id
 from service.store.procedure import installation
 from service.store.schema import load_tables
-from service.store.title import title
 from service.store.types import metadata
-from service.system import System
+from service.system import System, deployment_files
 
 #: The bodies of the demo city are as old as this.
 SINCE = date(2019, 3, 1)
@@ -38,7 +37,6 @@ MAP_SINCE = date(2000, 1, 1)
 class _Facts:
     starts_at: datetime
     password: str
-    title_message: str
 
 
 def open_demo(settings: Settings, workflows: Path, *, fresh: bool = False) -> tuple[System, bool]:
@@ -63,7 +61,7 @@ def open_demo(settings: Settings, workflows: Path, *, fresh: bool = False) -> tu
         deployed = system.installation(connection).deployment_id is not None
     if not deployed:
         deployments.publish(system, deployments.read_folder(workflows), note="演示城市", by=None)
-        _tell_titles(system, facts)
+        _announce_titles(system)
         made = True
     return system, made
 
@@ -204,16 +202,10 @@ def _people(connection: Connection, ids: dict[str, str], at: datetime, facts: _F
 
 def _titles(connection: Connection, ids: dict[str, str], at: datetime) -> None:
     """Write the titles held before the system, each with its proof."""
-    names = dict(
-        connection.execute(
-            select(organisation.c.id, organisation.c.name).where(organisation.c.id.in_(ids.values()))
-        )
-        .tuples()
-        .all()
-    )
+    names = organisations.names(connection, ids.values())
     for row in _rows("titles.csv"):
         namer_id = ids[row["namer"]] if row["namer"] else None
-        titles.grant(
+        legacy_titles.record(
             connection,
             unit_id=ids[row["unit"]],
             unit_name=names[ids[row["unit"]]],
@@ -224,25 +216,19 @@ def _titles(connection: Connection, ids: dict[str, str], at: datetime) -> None:
             decided_on=date.fromisoformat(row["decided_on"]),
             decision_number=row["decision_number"],
             years=int(row["years"]) if row["years"] else None,
+            proof=row["file"],
             at=at,
-            origin="legacy",
-            proof={"file": row["file"], "source": "演示数据"},
         )
 
 
-def _tell_titles(system: System, facts: _Facts) -> None:
+def _announce_titles(system: System) -> None:
     """Tell the procedure of every title held before it, so that each title's term runs from now on."""
-    with system.database.read() as connection:
-        known = connection.execute(
-            select(title.c.id, title.c.unit_id, title.c.level).order_by(title.c.decided_on, title.c.id)
-        ).all()
-    for row in known:
-        messages.send(
-            system,
-            facts.title_message,
-            key=row.unit_id,
-            payload={"title_id": row.id, "unit_id": row.unit_id, "level": row.level, "plan_year_id": None},
-        )
+    with system.database.write() as connection:
+        deployment_id = deployments.in_force(system, connection)
+        at = system.now(connection)
+        if any(path == plans.SETTINGS_FILE for path in deployment_files(connection, deployment_id)):
+            for held in titles.list_titles(connection):
+                legacy_titles.announce(connection, deployment_id, held, at=at)
     while jobs.run_due(system):
         pass
 
@@ -293,7 +279,7 @@ def _sqlite_file(settings: Settings) -> Path | None:
 @cache
 def _facts() -> _Facts:
     read = tomllib.loads(_file("demo.toml"))
-    return _Facts(read["starts_at"].astimezone(UTC), read["password"], read["title_message"])
+    return _Facts(read["starts_at"].astimezone(UTC), read["password"])
 
 
 def _rows(name: str) -> list[dict[str, str]]:

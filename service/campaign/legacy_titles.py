@@ -1,0 +1,95 @@
+"""Titles held before the system: recorded with their proof, and told to the procedure, which runs their terms (R20)."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from service import messages
+from service.campaign import plans, titles
+from service.campaign.titles import Title
+from service.clock import city_day
+from service.errors import Conflict, Invalid, Text
+
+
+def record(
+    connection: Connection,
+    *,
+    unit_id: str,
+    unit_name: str,
+    level: str,
+    number: str,
+    namer_id: str | None,
+    namer_name: str,
+    decided_on: date,
+    decision_number: str,
+    years: int | None,
+    proof: str,
+    at: datetime,
+    by: str | None = None,
+) -> Title:
+    """Record a title that was given before the system; `proof` says where its document is kept.
+
+    Raises `Invalid` with `fields` for a missing proof or a day to come, `Conflict` for a number that is taken or
+    a title the unit already holds at that level.
+    """
+    wrong: dict[str, Text] = {}
+    if not proof.strip():
+        wrong["proof"] = Text(
+            "请注明证明材料（扫描件名称或档号）", "Say where the proof is (scan or archive number)"
+        )
+    if not decision_number.strip():
+        wrong["decision_number"] = Text("决定文号必填", "The decision's number is required")
+    if not number.strip() or len(number) > 80:
+        wrong["number"] = Text("证书编号为 1 至 80 个字符", "A certificate number has 1 to 80 characters")
+    if not namer_name.strip():
+        wrong["namer"] = Text("命名机关必填", "The naming body is required")
+    if decided_on > city_day(at):
+        wrong["decided_on"] = Text("命名日期不能晚于今天", "The day of the decision cannot be in the future")
+    if years is not None and not 1 <= years <= 50:
+        wrong["years"] = Text("有效年限为 1 至 50 年", "A term has 1 to 50 years")
+    if wrong:
+        raise Invalid(next(iter(wrong.values())), fields=wrong)
+    if titles.is_number_taken(connection, number.strip()):
+        message = Text(
+            f"证书编号 {number.strip()} 已登记", f"The number {number.strip()} is already recorded"
+        )
+        raise Conflict(message, fields={"number": message})
+    return titles.grant(
+        connection,
+        unit_id=unit_id,
+        unit_name=unit_name,
+        level=level,
+        number=number.strip(),
+        namer_id=namer_id,
+        namer_name=namer_name.strip(),
+        decided_on=decided_on,
+        decision_number=decision_number.strip(),
+        years=years,
+        at=at,
+        actor_id=by,
+        origin="legacy",
+        proof={"file": proof.strip()},
+    )
+
+
+def announce(
+    connection: Connection, deployment_id: str, held: Title, *, at: datetime, by: str | None = None
+) -> None:
+    """Tell the procedure of a recorded title; one that names no message for it is told nothing."""
+    message = plans.read_defaults(connection, deployment_id, plans.SETTINGS_FILE).get("title_message")
+    if message is None:
+        return
+    payload: dict[str, Any] = {
+        "title_id": held.id,
+        "unit_id": held.unit_id,
+        "level": held.level,
+        "plan_year_id": None,
+    }
+    messages.post(connection, str(message), key=held.unit_id, payload=payload, by=by, at=at)
+
+
+def levels(connection: Connection, deployment_id: str) -> dict[str, Text]:
+    """Return the levels of titles the procedure knows, in order: code → what it is called."""
+    known = plans.read_defaults(connection, deployment_id, plans.SETTINGS_FILE).get("levels", [])
+    return {str(one["code"]): Text(str(one["label"]), str(one["label_en"])) for one in known}
