@@ -343,9 +343,7 @@ def _task_rows(
             select(tables.instance.c.id, tables.instance.c.deployment_id).where(
                 tables.instance.c.id.in_(instance_ids)
             )
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     persons = people.names(
         connection, {row[name] for row in rows for name in ("person_id", "sent_by", "closed_by") if row[name]}

@@ -182,9 +182,7 @@ def _states(system: System, connection: Connection, rows: Sequence[RowMapping]) 
             select(tables.process_definition.c.id, tables.process_definition.c.version).where(
                 tables.process_definition.c.id.in_({row["definition_id"] for row in rows})
             )
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     same = (
         "id process_key definition_id deployment_id title business_key matter_id parent_id unit_id"
