@@ -38,12 +38,16 @@ def record(
         wrong["proof"] = Text(
             "请注明证明材料（扫描件名称或档号）", "Say where the proof is (scan or archive number)"
         )
-    if not decision_number.strip():
-        wrong["decision_number"] = Text("决定文号必填", "The decision's number is required")
+    if not 1 <= len(decision_number.strip()) <= 80:
+        wrong["decision_number"] = Text(
+            "决定文号为 1 至 80 个字符", "The decision's number has 1 to 80 characters"
+        )
     if not number.strip() or len(number) > 80:
         wrong["number"] = Text("证书编号为 1 至 80 个字符", "A certificate number has 1 to 80 characters")
-    if not namer_name.strip():
-        wrong["namer"] = Text("命名机关必填", "The naming body is required")
+    if not 1 <= len(namer_name.strip()) <= 200:
+        wrong["namer"] = Text("请填写命名机关", "The naming body is required")
+    if len(unit_name) > 200:
+        wrong["unit_name"] = Text("单位名称最多 200 个字符", "A unit's name has at most 200 characters")
     if decided_on > city_day(at):
         wrong["decided_on"] = Text("命名日期不能晚于今天", "The day of the decision cannot be in the future")
     if years is not None and not 1 <= years <= 50:

@@ -145,6 +145,7 @@ def change_person(
     if not 1 <= len(full_name) <= 60:
         message = Text("姓名为 1 至 60 个字符", "A name has 1 to 60 characters")
         raise Invalid(message, fields={"name": message})
+    people.check_contact(mobile.strip(), email.strip())
     with system.database.write() as connection:
         _known(connection, person_id)
         connection.execute(

@@ -173,6 +173,8 @@ def insert_organisation(
         wrong["code"] = Text("代码为 1 至 40 个字符", "A code has 1 to 40 characters")
     if not 1 <= len(kept_name) <= 120:
         wrong["name"] = Text("名称为 1 至 120 个字符", "A name has 1 to 120 characters")
+    if len(name_en.strip()) > 160:
+        wrong["name_en"] = Text("英文名称最多 160 个字符", "An English name has at most 160 characters")
     if not _exists(connection, organisation_kind.c.kind, kind):
         wrong["kind"] = Text(f"没有机构类别 {kind}", f"There is no kind of organisation {kind}")
     if area_code is not None and not _exists(connection, area.c.code, area_code):
@@ -248,8 +250,11 @@ def rename_organisation(
     """Give an organisation a new name from `from_day` on; titles keep the name they were given under."""
     before = organisations.get(connection, organisation_id)
     said, kept_name = _said(reason), name.strip()
-    if not 1 <= len(kept_name) <= 120:
-        message = Text("名称为 1 至 120 个字符", "A name has 1 to 120 characters")
+    if not 1 <= len(kept_name) <= 120 or len(name_en.strip()) > 160:
+        message = Text(
+            "名称为 1 至 120 个字符，英文名称最多 160 个",
+            "A name has 1 to 120 characters, an English one at most 160",
+        )
         raise Invalid(message, fields={"name": message})
     former = organisation_former_name
     since = connection.scalar(

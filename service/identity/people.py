@@ -1,8 +1,9 @@
 """People and what they hold: a person with the memberships of a day, and the command line's ways to make them."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
 
@@ -294,6 +295,7 @@ def insert_person(
     if not 1 <= len(full_name) <= 60:
         message = Text("姓名为 1 至 60 个字符", "A name has 1 to 60 characters")
         raise Invalid(message, fields={"name": message})
+    check_contact(mobile, email)
     if connection.scalar(select(person.c.id).where(person.c.login == kept)) is not None:
         message = Text(f"登录名 {kept} 已有人使用", f"The login name {kept} is taken")
         raise Conflict(message, fields={"login": message})
@@ -311,6 +313,17 @@ def insert_person(
         )
     )
     return person_id
+
+
+def check_contact(mobile: str, email: str) -> None:
+    """Raise `Invalid` for a telephone number or an e-mail address that is none."""
+    wrong: dict[str, Text] = {}
+    if len(mobile) > 40:
+        wrong["mobile"] = Text("手机号码最多 40 个字符", "A telephone number has at most 40 characters")
+    if email and (len(email) > 120 or not re.fullmatch(r"[^@\s]+@[^@\s]+", email)):
+        wrong["email"] = Text("电子邮箱格式不对", "This is no e-mail address")
+    if wrong:
+        raise Invalid(next(iter(wrong.values())), fields=wrong)
 
 
 def insert_membership(
@@ -363,18 +376,30 @@ def insert_membership(
 def set_one_time_password(connection: Connection, person_id: str, now: datetime) -> str:
     """Replace a person's password by a random one for one sign-in within 24 hours; ends their sign-ins."""
     password = passwords.one_time()
+    keep_one_time_password(connection, person_id, passwords.hash_password(password), now)
+    revoke_sessions(connection, [person_id], now, "password")
+    return password
+
+
+def keep_one_time_password(
+    connection: Connection,
+    person_id: str,
+    hashed: str,
+    now: datetime,
+    *,
+    life: timedelta = passwords.ONE_TIME_LIFE,
+) -> None:
+    """Write the hash of a one-time password: good for `life`, to be changed at sign-in."""
     connection.execute(
         update(person)
         .where(person.c.id == person_id)
         .values(
-            password_hash=passwords.hash_password(password),
+            password_hash=hashed,
             password_changed_at=now,
-            password_expires_at=now + passwords.ONE_TIME_LIFE,
+            password_expires_at=now + life,
             must_change_password=True,
         )
     )
-    revoke_sessions(connection, [person_id], now, "password")
-    return password
 
 
 def revoke_sessions(
