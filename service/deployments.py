@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from service.documents import wording
 from service.engine.model import Problem, Procedure
 from service.errors import Invalid, NotFound, Text
 from service.operations import registry
@@ -71,7 +72,8 @@ def read_folder(folder: Path) -> dict[str, bytes]:
 
 def check(files: Mapping[str, bytes]) -> Procedure:
     """Read and check a set of files; the problems are on the result, nothing is raised for them."""
-    return registry.read(files)
+    procedure = registry.read(files)
+    return replace(procedure, problems=(*procedure.problems, *wording.problems(files, procedure.forms)))
 
 
 def refuse_problems(procedure: Procedure) -> None:

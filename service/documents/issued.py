@@ -1,0 +1,510 @@
+"""What printed documents are made of: submissions and opinions of a matter, naming decisions, titles, filings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from service import clock, matters
+from service.campaign import plans, register, titles
+from service.campaign.titles import Title
+from service.documents import wording
+from service.documents.wording import Wording
+from service.errors import NotFound, Text
+from service.identity import duties, organisations, people
+from service.identity.access import may_see_matter, redacted_names
+from service.identity.people import Person
+from service.inbox import Shown
+from service.store import procedure as tables
+from service.store.application import naming_decision
+from service.store.identity import organisation
+from service.store.title import county_filing, title
+from service.submissions import Submission, submissions
+from service.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A document that can be printed from a matter: its wording and the submission it speaks of."""
+
+    wording: Wording
+    task_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """One opinion box: which step, who of which body decided what, in which words, when."""
+
+    step: Text
+    outcome: Text
+    opinion: str
+    signer: str
+    organisation: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FormDocument:
+    """A filled-in form or a letter about one, with the texts filled in; `shown` is the submission."""
+
+    wording: Wording
+    title: str
+    addressee: str
+    paragraphs: list[str]
+    closing: str
+    organisation: str
+    day: date
+    number: str
+    shown: Shown
+    opinions: list[Opinion]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A line of a decision's annex."""
+
+    title_id: str
+    unit_name: str
+    unit_kind: str
+    area_name: str
+    number: str
+    valid_to: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionDocument:
+    """A naming decision with its annex, ready to be laid out by GB/T 9704."""
+
+    wording: Wording
+    title: str
+    number: str
+    authority: str
+    paragraphs: list[str]
+    annex: str
+    day: date
+    named: list[Named]
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate; `code` is what its QR leads to."""
+
+    wording: Wording
+    title: str
+    paragraphs: list[str]
+    unit_name: str
+    level: Text
+    number: str
+    code: str
+    authority: str
+    day: date
+    valid_to: date | None
+    decision_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """A county's filing with its roster as it was sealed."""
+
+    id: str
+    county_name: str
+    year: int
+    nil_return: bool
+    named_on: date | None
+    decision_number: str | None
+    due_on: date
+    number: str | None
+    state: str
+    late: bool
+    rows: list[Mapping[str, Any]]
+    matter_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """A naming decision as the register lists it."""
+
+    number: str
+    title: str
+    authority: str
+    level: Text
+    day: date
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TitleRow:
+    """A title as a reader may see it."""
+
+    id: str
+    unit_name: str
+    level: Text
+    number: str
+    decided_on: date
+    valid_to: date | None
+    state: Text
+    verdict: str
+    printable: bool
+
+
+def of_matter(system: System, person: Person, matter_id: str) -> list[Offered]:
+    """Return what can be printed from a matter, oldest first. Raises `NotFound` for who may not see it."""
+    with system.database.read() as connection:
+        _require_matter(system, connection, person, matter_id)
+        entries = _wordings(system, connection, matter_id)
+        found = submissions(connection, matter_id)
+    offered = []
+    for entry in entries:
+        if entry.form is None:
+            continue
+        fitting = [
+            one
+            for one in found
+            if one.form == entry.form and (not entry.outcomes or one.outcome in entry.outcomes)
+        ]
+        if entry.layout == "form":
+            fitting = fitting[-1:]
+        offered += [Offered(entry, one.task_id, one.at) for one in fitting]
+    return sorted(offered, key=lambda one: one.at)
+
+
+def form_document(system: System, person: Person, matter_id: str, kind: str, task_id: str) -> FormDocument:
+    """Return a filled-in form or a letter of a matter. Raises `NotFound`."""
+    chosen = next(
+        (
+            one
+            for one in of_matter(system, person, matter_id)
+            if one.wording.kind == kind and one.task_id == task_id
+        ),
+        None,
+    )
+    if chosen is None:
+        raise _unknown()
+    shown = matters.submission(system, person, task_id)
+    with system.database.read() as connection:
+        matter = connection.execute(select(tables.matter).where(tables.matter.c.id == matter_id)).one()
+        every = submissions(connection, matter_id)
+        one = next(found for found in every if found.task_id == task_id)
+        opinions = _opinions(system, connection, matter_id, every)
+        values = _places(connection, person, matter, one, opinions)
+    entry = chosen.wording
+    return FormDocument(
+        wording=entry,
+        title=wording.filled(entry.title, values),
+        addressee=wording.filled(entry.addressee, values),
+        paragraphs=[wording.filled(text, values) for text in entry.paragraphs],
+        closing=wording.filled(entry.closing, values),
+        organisation=values["organisation"],
+        day=clock.city_day(one.at),
+        number=values["number"],
+        shown=shown,
+        opinions=opinions if entry.opinions else [],
+    )
+
+
+def decision(system: System, person: Person, number: str) -> DecisionDocument:
+    """Return the document of a naming decision, by its number. Raises `NotFound`."""
+    with system.database.read() as connection:
+        rows = connection.execute(
+            select(title.c.id).where(title.c.decision_number == number).order_by(title.c.number)
+        ).all()
+        held = [titles.get(connection, row.id) for row in rows]
+        if not held:
+            raise _unknown()
+        first = held[0]
+        names = redacted_names(connection, person, {one.unit_id for one in held})
+        full = organisations.names(connection, {one.unit_id for one in held})
+        entry = wording.of_layout(
+            wording.of_deployment(connection, _deployment(system, connection, first)),
+            "decision",
+            level=first.level,
+        )
+        recorded = connection.scalar(
+            select(naming_decision.c.document_title).where(naming_decision.c.document_number == number)
+        )
+        entries = {one.id: one for one in register.every_title(connection, first.decided_on)}
+        level = _level(connection, first)
+    values = {
+        "authority": first.namer_name,
+        "year": str(first.decided_on.year),
+        "level": level.zh,
+        "count": str(len(held)),
+        "number": number,
+        "date": _written(first.decided_on),
+    }
+    return DecisionDocument(
+        wording=entry,
+        title=recorded or wording.filled(entry.title, values),
+        number=number,
+        authority=first.namer_name,
+        paragraphs=[wording.filled(text, values) for text in entry.paragraphs],
+        annex=wording.filled(entry.annex, values),
+        day=first.decided_on,
+        named=[
+            Named(
+                title_id=one.id,
+                unit_name=one.unit_name if names[one.unit_id] == full[one.unit_id] else names[one.unit_id],
+                unit_kind=entries[one.id].kind.zh,
+                area_name=entries[one.id].area_name,
+                number=one.number,
+                valid_to=one.valid_to,
+            )
+            for one in held
+        ],
+    )
+
+
+def certificate(system: System, person: Person, title_id: str) -> Certificate:
+    """Return the certificate of a title: for its unit, the body that named it, and who reads its matter."""
+    with system.database.read() as connection:
+        held = titles.get(connection, title_id)
+        if not _may_print(system, connection, person, held):
+            raise _unknown()
+        level = _level(connection, held)
+        entry = wording.of_layout(
+            wording.of_deployment(connection, _deployment(system, connection, held)),
+            "certificate",
+            level=held.level,
+        )
+    values = {
+        "unit": held.unit_name,
+        "level": level.zh,
+        "authority": held.namer_name,
+        "number": held.number,
+        "date": _written(held.decided_on),
+        "decision": held.decision_number,
+    }
+    return Certificate(
+        wording=entry,
+        title=wording.filled(entry.title, values),
+        paragraphs=[wording.filled(text, values) for text in entry.paragraphs],
+        unit_name=held.unit_name,
+        level=level,
+        number=held.number,
+        code=held.verification_code,
+        authority=held.namer_name,
+        day=held.decided_on,
+        valid_to=held.valid_to,
+        decision_number=held.decision_number,
+    )
+
+
+def title_rows(system: System, person: Person, *, mine: bool = False) -> list[TitleRow]:
+    """Return titles by number as this person may read them; with `mine`, those of the units they sit in."""
+    with system.database.read() as connection:
+        day = clock.city_day(system.now(connection))
+        found = titles.list_titles(connection, unit_ids=person.organisation_ids if mine else None)
+        names = redacted_names(connection, person, {one.unit_id for one in found})
+        labels = {one.code: one.label for one in register.levels(connection)}
+        open_names = organisations.names(connection, {one.unit_id for one in found})
+        rows = []
+        for one in found:
+            verdict = register.verdict_of(one, day, replaced=False)
+            hidden = names[one.unit_id] != open_names[one.unit_id]
+            rows.append(
+                TitleRow(
+                    id=one.id,
+                    unit_name=names[one.unit_id] if hidden else one.unit_name,
+                    level=labels.get(one.level, Text(one.level, one.level)),
+                    number=one.number,
+                    decided_on=one.decided_on,
+                    valid_to=one.valid_to,
+                    state=register.VERDICTS[verdict],
+                    verdict=verdict,
+                    printable=_may_print(system, connection, person, one),
+                )
+            )
+        return rows
+
+
+def decision_rows(system: System, person: Person) -> list[DecisionRow]:
+    """Return the naming decisions of titles named here, the newest first."""
+    with system.database.read() as connection:
+        labels = {one.code: one.label for one in register.levels(connection)}
+        recorded = {
+            row.document_number: row.document_title for row in connection.execute(select(naming_decision))
+        }
+        found: dict[str, DecisionRow] = {}
+        for one in titles.list_titles(connection):
+            if one.origin != "system":
+                continue
+            before = found.get(one.decision_number)
+            found[one.decision_number] = DecisionRow(
+                number=one.decision_number,
+                title=recorded.get(one.decision_number, ""),
+                authority=one.namer_name,
+                level=labels.get(one.level, Text(one.level, one.level)),
+                day=one.decided_on,
+                count=(before.count if before else 0) + 1,
+            )
+    return sorted(found.values(), key=lambda one: (one.day, one.number), reverse=True)
+
+
+def filings(system: System, person: Person) -> list[Filing]:
+    """Return the filings of counties this person may read, the newest first."""
+    with system.database.read() as connection:
+        at = system.now(connection)
+        rows = connection.execute(select(county_filing).order_by(county_filing.c.opened_at.desc())).all()
+        return [
+            _filing(connection, row)
+            for row in rows
+            if row.matter_id is not None and may_see_matter(connection, person, row.matter_id, at)
+        ]
+
+
+def filing(system: System, person: Person, filing_id: str) -> tuple[Filing, Wording]:
+    """Return a filing and the wording of its roster. Raises `NotFound`."""
+    with system.database.read() as connection:
+        row = connection.execute(select(county_filing).where(county_filing.c.id == filing_id)).one_or_none()
+        if row is None or row.matter_id is None:
+            raise _unknown()
+        _require_matter(system, connection, person, row.matter_id)
+        entries = _wordings(system, connection, row.matter_id)
+        return _filing(connection, row), wording.of_layout(entries, "roster")
+
+
+def _filing(connection: Connection, row: Row[Any]) -> Filing:
+    name = connection.scalar(select(organisation.c.name).where(organisation.c.id == row.county_org_id))
+    roster = row.roster if isinstance(row.roster, list) else (row.roster or {}).get("rows", [])
+    return Filing(
+        id=row.id,
+        county_name=str(name or ""),
+        year=plans.get(connection, row.plan_year_id).year,
+        nil_return=row.nil_return,
+        named_on=row.named_on,
+        decision_number=row.decision_number,
+        due_on=row.due_on,
+        number=row.number,
+        state=row.state,
+        late=row.late,
+        rows=[one for one in roster if isinstance(one, dict)],
+        matter_id=row.matter_id,
+    )
+
+
+def _opinions(
+    system: System, connection: Connection, matter_id: str, found: list[Submission]
+) -> list[Opinion]:
+    names = people.names(connection, {one.by for one in found if one.by})
+    bodies = organisations.names(connection, {one.organisation_id for one in found if one.organisation_id})
+    instance = tables.instance
+    processes: dict[str, Any] = {}
+    for row in connection.execute(
+        select(instance.c.process_key, instance.c.deployment_id).where(instance.c.matter_id == matter_id)
+    ):
+        known = system.procedure(connection, row.deployment_id).processes
+        processes |= {key: one for key, one in known.items()}
+    keys = {
+        row.id: row.process_key
+        for row in connection.execute(
+            select(tables.task.c.id, tables.task.c.process_key).where(tables.task.c.matter_id == matter_id)
+        )
+    }
+    opinions = []
+    for one in found:
+        process = processes.get(keys.get(one.task_id, ""))
+        element = process.elements.get(one.element_id) if process is not None else None
+        if element is None:
+            continue
+        button = next((entry.name for entry in element.outcomes if entry.id == one.outcome), Text("", ""))
+        opinions.append(
+            Opinion(
+                step=element.name,
+                outcome=button,
+                opinion=one.opinion or "",
+                signer=names.get(one.by or "", ""),
+                organisation=bodies.get(one.organisation_id or "", ""),
+                at=one.at,
+            )
+        )
+    return opinions
+
+
+def _places(
+    connection: Connection, person: Person, matter: Row[Any], one: Submission, opinions: list[Opinion]
+) -> dict[str, str]:
+    units = redacted_names(connection, person, [matter.unit_id] if matter.unit_id else [])
+    bodies = organisations.names(connection, [one.organisation_id] if one.organisation_id else [])
+    said = next((opinion for opinion in opinions if opinion.at == one.at), None)
+    year = plans.get(connection, matter.plan_year_id).year if matter.plan_year_id else one.at.year
+    return {
+        "unit": units.get(matter.unit_id or "", ""),
+        "matter": matter.title,
+        "number": matter.number or "",
+        "year": str(year),
+        "date": _written(clock.city_day(one.at)),
+        "organisation": bodies.get(one.organisation_id or "", ""),
+        "signer": said.signer if said else "",
+        "outcome": said.outcome.zh if said else "",
+        "opinion": one.opinion or "",
+    }
+
+
+def _wordings(system: System, connection: Connection, matter_id: str) -> list[Wording]:
+    """Return the documents of the deployments a matter runs by, the earliest instance's first."""
+    instance = tables.instance
+    ids = connection.scalars(
+        select(instance.c.deployment_id)
+        .where(instance.c.matter_id == matter_id)
+        .order_by(instance.c.started_at)
+    )
+    found: dict[str, Wording] = {}
+    for deployment_id in dict.fromkeys(ids):
+        for one in wording.of_deployment(connection, deployment_id):
+            found.setdefault(one.kind, one)
+    return list(found.values())
+
+
+def _deployment(system: System, connection: Connection, held: Title) -> str:
+    """Return the deployment a title's documents follow: its plan year's, else the one in force."""
+    if held.plan_year_id is not None:
+        pinned = plans.get(connection, held.plan_year_id).deployment_id
+        if pinned is not None:
+            return pinned
+    in_force = system.installation(connection).deployment_id
+    if in_force is None:
+        raise _unknown()
+    return in_force
+
+
+def _level(connection: Connection, held: Title) -> Text:
+    labels = {one.code: one.label for one in register.levels(connection)}
+    if held.plan_year_id is not None:
+        labels |= {one.code: one.label for one in plans.levels(connection, held.plan_year_id)}
+    return labels.get(held.level, Text(held.level, held.level))
+
+
+def _may_print(system: System, connection: Connection, person: Person, held: Title) -> bool:
+    seats = person.organisation_ids
+    if held.unit_id in seats or (held.namer_id is not None and held.namer_id in seats):
+        return True
+    if any(person.has(one) for one in duties.READS_ALL):
+        return not _hidden(connection, person, held)
+    if held.matter_id is None or not may_see_matter(
+        connection, person, held.matter_id, system.now(connection)
+    ):
+        return False
+    return not _hidden(connection, person, held)
+
+
+def _hidden(connection: Connection, person: Person, held: Title) -> bool:
+    read = redacted_names(connection, person, [held.unit_id])
+    return read != organisations.names(connection, [held.unit_id])
+
+
+def _require_matter(system: System, connection: Connection, person: Person, matter_id: str) -> None:
+    if not may_see_matter(connection, person, matter_id, system.now(connection)):
+        raise _unknown()
+
+
+def _written(day: date) -> str:
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def _unknown() -> NotFound:
+    return NotFound(
+        Text("没有这份文书，或您无权查看", "There is no such document, or it is not yours to see")
+    )

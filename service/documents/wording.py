@@ -1,0 +1,161 @@
+"""The wording of printed documents, read from `documents.toml` of a deployment: which form feeds which document.
+
+A file has entries `[[documents]]`. `layout` says how an entry is made:
+
+- `form`: the last submission of `form` in a matter, as a filled-in form; with `opinions`, followed by everybody's
+  opinions. `letter`: a letter about one submission of `form` with one of the buttons `outcomes`; `fields` are the
+  form's fields it lists (none: all that were filled in).
+- `decision`: the document of a naming, with the list of those named as its annex. `certificate`: of one title.
+- `roster`: the list of a county's filing as a spreadsheet.
+
+`levels` narrows decisions and certificates to some levels; the first entry that fits is taken. Texts may hold
+places like `{unit}`; each layout says in `PLACES` what it can fill in.
+"""
+
+import re
+import tomllib
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from service.engine.model import Problem
+from service.errors import NotFound, Text
+from service.store.procedure import blob, deployment_file
+
+FILE = "documents.toml"
+LAYOUTS = ("form", "letter", "decision", "certificate", "roster")
+#: What a text of each layout may name.
+PLACES: Mapping[str, frozenset[str]] = {
+    "form": frozenset({"unit", "matter", "number", "year", "date"}),
+    "letter": frozenset(
+        {"unit", "matter", "number", "year", "date", "organisation", "signer", "outcome", "opinion"}
+    ),
+    "decision": frozenset({"authority", "year", "level", "count", "number", "date"}),
+    "certificate": frozenset({"unit", "level", "authority", "number", "date", "decision"}),
+    "roster": frozenset({"county", "year"}),
+}
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One entry of the file: how a kind of document is made and what it says."""
+
+    kind: str
+    layout: str
+    label: Text
+    title: str
+    form: str | None = None
+    outcomes: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    opinions: bool = False
+    addressee: str = ""
+    paragraphs: tuple[str, ...] = ()
+    closing: str = ""
+    annex: str = ""
+    note: str = ""
+
+
+def read(data: bytes) -> tuple[list[Wording], list[Text]]:
+    """Return the entries of a file and what is wrong in it; an entry with a mistake is left out."""
+    try:
+        content = tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        return [], [Text(f"不是合格的 TOML 文件：{error}", f"not a well-formed TOML file: {error}")]
+    entries = content.get("documents", [])
+    found: list[Wording] = []
+    problems: list[Text] = []
+    for number, entry in enumerate(entries if isinstance(entries, list) else [], 1):
+        wrong = _wrong(entry)
+        if wrong is None:
+            found.append(_wording(entry))
+        else:
+            problems.append(Text(f"第 {number} 项：{wrong.zh}", f"entry {number}: {wrong.en}"))
+    return found, problems
+
+
+def problems(files: Mapping[str, bytes], forms: Container[str]) -> list[Problem]:
+    """Return what is wrong with the documents of a set of procedure files, for its check."""
+    if FILE not in files:
+        return []
+    entries, found = read(files[FILE])
+    found += [
+        Text(
+            f"文书“{one.label.zh}”的表单 {one.form} 不存在", f"document “{one.label.en}”: no form {one.form}"
+        )
+        for one in entries
+        if one.form is not None and one.form not in forms
+    ]
+    return [Problem(FILE, None, None, "error", "bad-document", text) for text in found]
+
+
+def of_deployment(connection: Connection, deployment_id: str) -> list[Wording]:
+    """Return the documents a deployment knows; none when it has no such file."""
+    data = connection.scalar(
+        select(blob.c.data)
+        .join(deployment_file, deployment_file.c.sha256 == blob.c.sha256)
+        .where(deployment_file.c.deployment_id == deployment_id, deployment_file.c.path == FILE)
+    )
+    return read(bytes(data))[0] if data is not None else []
+
+
+def of_layout(entries: list[Wording], layout: str, *, level: str | None = None) -> Wording:
+    """Return the first entry of a layout that fits a level. Raises `NotFound` saying what to publish."""
+    for one in entries:
+        if one.layout == layout and (not one.levels or level in one.levels):
+            return one
+    raise NotFound(
+        Text(
+            f"当前流程版本的 {FILE} 没有这类文书的式样，请由流程设计员补充",
+            f"The procedure's {FILE} has no such document; a designer must add it",
+        )
+    )
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """Return a text with its places filled in; what has no value stays empty."""
+    return _PLACE.sub(lambda place: values.get(place[1], ""), text)
+
+
+def _wrong(entry: Any) -> Text | None:
+    if not isinstance(entry, dict):
+        return Text("应是一个表", "must be a table")
+    known = set(Wording.__dataclass_fields__) | {"label_en"}
+    unknown = sorted(entry.keys() - known)
+    if unknown:
+        return Text(f"不认识 {unknown[0]}", f"{unknown[0]} is not known")
+    for key in ("kind", "layout", "label", "title"):
+        if not isinstance(entry.get(key), str) or not entry[key].strip():
+            return Text(f"缺少 {key}", f"{key} is missing")
+    layout = entry["layout"]
+    if layout not in LAYOUTS:
+        return Text(f"没有版式 {layout}", f"there is no layout {layout}")
+    if layout in ("form", "letter") and not isinstance(entry.get("form"), str):
+        return Text("缺少 form", "form is missing")
+    for key in ("outcomes", "fields", "levels", "paragraphs"):
+        value = entry.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            return Text(f"{key} 应是文字的列表", f"{key} must be a list of texts")
+    if not isinstance(entry.get("opinions", False), bool):
+        return Text("opinions 应是 true 或 false", "opinions must be true or false")
+    texts = [entry["title"], *entry.get("paragraphs", [])]
+    texts += [entry.get(key, "") for key in ("addressee", "closing", "annex", "note")]
+    if not all(isinstance(one, str) for one in texts):
+        return Text("文字应写在引号里", "texts must be strings")
+    places = {place[1] for one in texts for place in _PLACE.finditer(one)}
+    strange = sorted(places - PLACES[layout])
+    if strange:
+        return Text(f"文字里的 {{{strange[0]}}} 无法填写", f"{{{strange[0]}}} cannot be filled in")
+    return None
+
+
+def _wording(entry: Mapping[str, Any]) -> Wording:
+    values = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in entry.items()
+        if key not in ("label", "label_en")
+    }
+    return Wording(label=Text(entry["label"], entry.get("label_en", entry["label"])), **values)
