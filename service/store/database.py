@@ -16,6 +16,11 @@ from service.errors import Text, Unavailable
 RETRYABLE = frozenset({"40001", "40P01"})
 
 
+def _loads(stored: Any) -> Any:
+    # SQLite keeps a document that is a bare number as a number, and gives it back as one.
+    return stored if isinstance(stored, int | float) else orjson.loads(stored)
+
+
 def _dumps(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
 
@@ -54,7 +59,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
+        options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": _loads}
         if self.is_sqlite:
             options["connect_args"] = {"timeout": 30, "check_same_thread": False}
         else:
