@@ -1,6 +1,6 @@
 """Sources about applications: sheets of a unit's kind, inspectors without a conflict, lists to judge and to name."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -84,8 +84,8 @@ def inspectors(context: SourceContext, parameter: str | None) -> list[Option]:
     return [one for one in found if one.value not in conflicts]
 
 
-@rows("applications_in")
-def applications_in(context: SourceContext, parameter: str | None) -> list[Row]:
+@rows("applications_to_judge")
+def applications_to_judge(context: SourceContext, parameter: str | None) -> list[Row]:
     """Applications of the plan year and level in one of the states of the parameter, by body and score.
 
     Each with its `body`, `score`, `rank` within the body, `places` the body has at this level, `late`, and
@@ -149,6 +149,29 @@ def listed_application_options(context: SourceContext, parameter: str | None) ->
     return [Option(row.id, row.label) for row in listed_application_rows(context, parameter)]
 
 
+@rows("deliberation_verdicts")
+def deliberation_verdicts(context: SourceContext, parameter: str | None) -> list[Row]:
+    """One row for each verdict in the list the parameter names: votes `in_favour` of those `counted`, `verdict`."""
+    given: Any = context.variables.get(parameter or "verdicts") or []
+    verdicts = {one["application_id"]: one for one in given}
+    found = [applications.get(context.connection, one) for one in verdicts]
+    names = _names(context, found)
+    return [
+        Row(
+            one.id,
+            Text(names[one.unit_id], names[one.unit_id]),
+            {
+                "score": one.score,
+                "in_favour": verdicts[one.id]["in_favour"],
+                "counted": verdicts[one.id]["counted"],
+                "verdict": _verdict(verdicts[one.id]).zh,
+                "verdict_en": _verdict(verdicts[one.id]).en,
+            },
+        )
+        for one in found
+    ]
+
+
 @rows("notice_objections")
 def notice_objections(context: SourceContext, parameter: str | None) -> list[Row]:
     """One row for each unit held by an objection to the notice a variable names, with the `facts` objected."""
@@ -163,6 +186,12 @@ def notice_objections(context: SourceContext, parameter: str | None) -> list[Row
         for one in notices.items(context.connection, notice_id)
         if one.state == notices.HELD and one.application_id in facts
     ]
+
+
+def _verdict(one: Mapping[str, Any]) -> Text:
+    if not one["worthy"]:
+        return Text("未通过", "Not approved")
+    return Text("候补", "Waiting list") if one["waits"] else Text("通过", "Approved")
 
 
 def _sheet(context: SourceContext) -> indicators.Sheet | None:
