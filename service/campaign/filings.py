@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from service.clock import city_day
 from service.errors import Conflict, Invalid, NotFound, Text
-from service.store.files import uploaded_file as file_table
+from service.store.files import uploaded_file
 from service.store.ids import new_id
 from service.store.title import county_filing
 
@@ -114,11 +114,10 @@ def seal(connection: Connection, filing_id: str, content: Mapping[str, Any], *, 
     """Seal the electronic package: its SHA-256 over what was filled in and every file, and when it first came."""
     known = _require_open(connection, filing_id)
     ids = sorted(set(_file_ids(content)))
-    hashes = dict(
-        connection.execute(select(file_table.c.id, file_table.c.sha256).where(file_table.c.id.in_(ids)))
-        .tuples()
-        .all()
+    found = connection.execute(
+        select(uploaded_file.c.id, uploaded_file.c.sha256).where(uploaded_file.c.id.in_(ids))
     )
+    hashes = {row.id: row.sha256 for row in found}
     sealed = json.dumps(
         {"content": content, "files": hashes}, ensure_ascii=False, sort_keys=True, separators=(",", ":")
     )

@@ -1,0 +1,179 @@
+"""County filings as the diagram draws them: due a month after the naming, two receipts, late, returned, zero (R29)."""
+
+from typing import Any
+
+import pytest
+
+from service import files
+from service.campaign import filings
+from tests.workflows.city import City, rows_of
+from tests.workflows.titled import grant, sent, tell, year_id
+
+
+def filing(city: City) -> filings.Filing:
+    """The one filing there is."""
+    with city.system.database.read() as connection:
+        found = filings.list_filings(connection, year_id(city))
+    assert len(found) == 1
+    return found[0]
+
+
+def name(city: City, on: str, *, nil: bool = False) -> None:
+    """Let a county have named a unit on a day, or nobody."""
+    made = [] if nil else [grant(city, "village", "county", on=on, term=False)]
+    tell(
+        city,
+        "county_filing_wanted",
+        plan_year_id=year_id(city),
+        county_id=city.bodies["qindu"],
+        organisation_id=city.bodies["qindu"],
+        nil_return=nil,
+        named_on=on,
+        decision_number=None if nil else "秦政发〔2026〕5号",
+        title_ids=made,
+    )
+
+
+def submit(city: City, step: str = "Prepare") -> None:
+    """The county sends roster and materials."""
+    city.do(
+        "qindu",
+        step,
+        "submit",
+        lambda view: {
+            "roster": rows_of(view, "roster", contact="演示联系人", remark=None),
+            "letter": "报请备案",
+            "materials": [material(city)],
+            "paper_sent_on": None,
+        },
+    )
+
+
+def material(city: City) -> dict[str, Any]:
+    """A file the county has uploaded."""
+    made = files.upload(city.system, city.people["qindu"], "名册.pdf", b"%PDF-1.4\n%demo\n")
+    return {"id": made.id}
+
+
+def receive(city: City, *, paper_on: str, electronic: str = "receive", paper: str = "receive") -> None:
+    """The office deals with both parts."""
+    city.do(
+        "clerk",
+        "Electronic",
+        electronic,
+        {"readable": True, "consistent": True, "remark": None},
+        opinion=None if electronic == "receive" else "名册有误",
+    )
+    city.do(
+        "clerk",
+        "Paper",
+        paper,
+        {"received_on": paper_on, "registrar": "登记人", "consistent": True, "remark": None},
+        opinion=None if paper == "receive" else "缺章",
+    )
+
+
+def test_r29_filed_in_time_with_two_receipts(titled: City) -> None:
+    titled.move_to("2026-06-01 09:00")
+    name(titled, "2026-06-01")
+    assert str(filing(titled).due_on) == "2026-07-01"
+    titled.move_to("2026-06-20 10:00")
+    submit(titled)
+    sealed = filing(titled).package_sha256
+    assert sealed is not None and len(sealed) == 64
+    receive(titled, paper_on="2026-06-20")
+    done = filing(titled)
+    assert (done.state, done.late, done.number) == ("filed", False, "咸创绿备〔2026〕1号")
+    assert sent(titled, "supervision_wanted") == []
+
+
+@pytest.mark.parametrize(
+    ("named_on", "due_on"),
+    [
+        # 31 January: February has no such day, so its last one (Civil Code 202): 28 February 2026, a Saturday on
+        # which the official list makes people work.
+        ("2026-01-31", "2026-02-28"),
+        # 1 September to 1 October: 国庆; the next working day is 8 October (203).
+        ("2026-09-01", "2026-10-08"),
+        ("2026-03-02", "2026-04-02"),
+    ],
+)
+def test_r29_due_day(titled: City, named_on: str, due_on: str) -> None:
+    if named_on > "2026-03-02":
+        titled.move_to(f"{named_on} 12:00")
+    name(titled, named_on)
+    assert str(filing(titled).due_on) == due_on
+
+
+def test_r29_last_minute_is_in_time_and_the_next_is_late(titled: City) -> None:
+    titled.move_to("2026-06-01 09:00")
+    name(titled, "2026-06-01")
+    titled.move_to("2026-07-01 23:59")
+    assert sent(titled, "supervision_wanted") == []
+    titled.move_to("2026-07-02 00:00")
+    wanted = sent(titled, "supervision_wanted")
+    assert [one["organisation_id"] for one in wanted] == [titled.bodies["qindu"]]
+    submit(titled)
+    receive(titled, paper_on="2026-07-02")
+    done = filing(titled)
+    assert (done.state, done.late) == ("filed", True)
+
+
+def test_r29_half_late_is_flagged_and_accepted(titled: City) -> None:
+    titled.move_to("2026-06-01 09:00")
+    name(titled, "2026-06-01")
+    submit(titled)
+    titled.move_to("2026-07-02 09:00")
+    assert len(sent(titled, "supervision_wanted")) == 1
+    receive(titled, paper_on="2026-07-02")
+    assert (filing(titled).state, filing(titled).late) == ("filed", True)
+
+
+def test_r29_returned_for_correction_keeps_its_first_day(titled: City) -> None:
+    titled.move_to("2026-06-01 09:00")
+    name(titled, "2026-06-01")
+    titled.move_to("2026-07-01 22:00")
+    submit(titled)
+    receive(titled, paper_on="2026-07-01", electronic="return", paper="return")
+    titled.move_to("2026-07-06 09:00")
+    submit(titled, "Correct")
+    receive(titled, paper_on="2026-07-06")
+    done = filing(titled)
+    assert (done.state, done.late, str(done.paper_arrived_on)) == ("filed", False, "2026-07-01")
+
+
+def test_r29_only_the_part_returned_is_received_again(titled: City) -> None:
+    titled.move_to("2026-06-01 09:00")
+    name(titled, "2026-06-01")
+    submit(titled)
+    receive(titled, paper_on="2026-06-01", electronic="return")
+    submit(titled, "Correct")
+    assert [one.element_id for one in titled.waiting("clerk")] == ["Electronic"]
+    titled.do("clerk", "Electronic", "receive", {"readable": True, "consistent": True, "remark": None})
+    assert filing(titled).state == "filed"
+
+
+def test_r29_zero_report(titled: City) -> None:
+    titled.move_to("2026-06-01 09:00")
+    name(titled, "2026-06-01", nil=True)
+    titled.do("qindu", "Nil", "submit", {"statement": "本年度未命名"})
+    titled.do(
+        "clerk",
+        "Nil_receipt",
+        "return",
+        {"readable": True, "consistent": True, "remark": None},
+        opinion="请盖章",
+    )
+    titled.do("qindu", "Nil", "submit", {"statement": "本年度未命名，已盖章"})
+    titled.do("clerk", "Nil_receipt", "receive", {"readable": True, "consistent": True, "remark": None})
+    assert (filing(titled).state, filing(titled).late) == ("filed", False)
+
+
+def test_r29_zero_report_late(titled: City) -> None:
+    titled.move_to("2026-06-01 09:00")
+    name(titled, "2026-06-01", nil=True)
+    titled.move_to("2026-07-02 00:01")
+    assert len(sent(titled, "supervision_wanted")) == 1
+    titled.do("qindu", "Nil", "submit", {"statement": "本年度未命名"})
+    titled.do("clerk", "Nil_receipt", "receive", {"readable": True, "consistent": True, "remark": None})
+    assert filing(titled).late
