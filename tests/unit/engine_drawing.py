@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -34,7 +35,7 @@ def drawing(key: str, *parts: str) -> dict[str, bytes]:
 
 def flows(*ids: str) -> str:
     """Flows from each to the next."""
-    return "".join(flow(one, other) for one, other in zip(ids, ids[1:], strict=False))
+    return "".join(flow(one, other) for one, other in pairwise(ids))
 
 
 def flow(source: str, target: str, when: str | None = None, key: str | None = None) -> str:
