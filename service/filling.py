@@ -154,8 +154,10 @@ def fill_task(
     task: RowMapping,
     person_id: str,
     at: datetime,
+    *,
+    machine: Machine | None = None,
 ) -> Filling:
-    """Return what a task's form starts from; see `fill`."""
+    """Return what a task's form starts from; see `fill`. `machine` is the instance's, if it is loaded already."""
     facts = Facts(
         instance_id=instance["id"],
         matter_id=instance["matter_id"],
@@ -166,8 +168,9 @@ def fill_task(
     )
     variables: Mapping[str, Any] = {}
     if form is not None and task["state"] == "open":
-        definition = procedure.processes[instance["process_key"]]
-        machine = Machine.load(definition, procedure, instance["machine"], {})
+        if machine is None:
+            definition = procedure.processes[instance["process_key"]]
+            machine = Machine.load(definition, procedure, instance["machine"], {})
         variables = next((one.variables for one in machine.user_tasks() if one.ref == task["ref"]), {})
     element = procedure.processes[task["process_key"]].elements[task["element_id"]]
     return fill(

@@ -57,6 +57,7 @@ class Worker:
     """Threads that do due jobs until they are stopped."""
 
     def __init__(self, system: System, *, threads: int = 2) -> None:
+        """Prepare `threads` threads; `start` lets them run."""
         self._system = system
         self._stopping = threading.Event()
         self._awake = threading.Condition()
@@ -293,7 +294,6 @@ def _fire_timer(system: System, transaction: Transaction, job: Job, at: datetime
     step.machine.fire(ref, at)
     step.forget_timer(ref)
     step.go_on()
-    step.begin_writing()
     step.record("timer", {"element": job.payload["element"]})
 
 
@@ -327,7 +327,8 @@ HANDLERS: Mapping[str, Callable[[System, Transaction, Job, datetime], None]] = {
 
 def _instance_row(transaction: Transaction, job: Job) -> RowMapping | None:
     """Return the job's instance, locked; None when it has ended and the job has no meaning any more."""
-    assert job.instance_id is not None
+    if job.instance_id is None:
+        return None
     row = locked_row(transaction.connection, job.instance_id)
     return row if row["state"] == "active" else None
 

@@ -309,7 +309,6 @@ def act(
             raise Forbidden(Text("您的岗位不能这样办理", "Your roles may not do this"))
         step.machine.deliver(ref, {"reason": said, "by": person.id}, at)
         step.go_on()
-        step.begin_writing()
         step.record("act", {"element": wait.element_id, "opinion": said})
 
     try:

@@ -136,7 +136,6 @@ def deliver(
         return
     step.machine.deliver(ref, dict(sent.get("payload") or {}), at)
     step.go_on()
-    step.begin_writing()
     step.record("message", {"element": sent["element"]})
 
 

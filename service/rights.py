@@ -1,20 +1,18 @@
 """Who may do a task: its named or claiming person, or the members of its role at its organisation."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from service.identity import duties
 from service.identity.people import Person
+from service.store.types import Columns
 
 
-def holds(person: Person, row: Mapping[str, Any]) -> bool:
+def holds(person: Person, row: Columns) -> bool:
     """Whether the task `row` stands, stood or could stand in this person's inbox."""
     if person.id in (row["person_id"], row.get("closed_by")):
         return True
     return not row["named"] and _member(person, row)
 
 
-def may_do(person: Person, row: Mapping[str, Any]) -> bool:
+def may_do(person: Person, row: Columns) -> bool:
     """Whether this person may act on the open task `row` now: it is theirs, or in a pool of theirs."""
     if row["person_id"] is not None:
         return bool(row["person_id"] == person.id)
@@ -23,7 +21,7 @@ def may_do(person: Person, row: Mapping[str, Any]) -> bool:
     return _member(person, row)
 
 
-def _member(person: Person, row: Mapping[str, Any]) -> bool:
+def _member(person: Person, row: Columns) -> bool:
     if row["organisation_id"] is None:
         # Nobody has the role here: the process administrators see to it.
         return person.has(duties.PROCESS_ADMINISTRATOR)

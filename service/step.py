@@ -16,6 +16,7 @@ from service.operations import registry
 from service.store import procedure as tables
 from service.store.database import Transaction, is_retryable
 from service.store.ids import new_id
+from service.store.types import Columns
 from service.submissions import Submission
 from service.system import System
 
@@ -25,6 +26,7 @@ T = TypeVar("T")
 TRIES = 6
 
 _INSTANCE = select(tables.instance).where(tables.instance.c.id == bindparam("instance_id")).with_for_update()
+_VERSION = select(tables.instance.c.version).where(tables.instance.c.id == bindparam("instance_id"))
 _INSERT_HISTORY = insert(tables.history)
 _CHANGED = (
     "version",
@@ -102,7 +104,7 @@ def locked_row(connection: Connection, instance_id: str) -> RowMapping:
     return row
 
 
-def add_history(
+def write_step(
     system: System,
     connection: Connection,
     row: dict[str, Any],
@@ -113,7 +115,10 @@ def add_history(
     detail: Mapping[str, Any],
     trace: list[list[str]],
 ) -> None:
-    """Append to the history of the instance `row` and move its head in `row`; the caller writes `row`."""
+    """Write what a step changed on its instance, and the step's row of its history.
+
+    The version guards both. Raises `Stale` when somebody else was faster.
+    """
     entry: dict[str, Any] = {
         "instance_id": row["id"],
         "seq": row["history_seq"] + 1,
@@ -125,16 +130,12 @@ def add_history(
     }
     entry["hash"] = history.link(system.settings.secret, row["history_head"], row["id"], entry)
     row["history_seq"], row["history_head"] = entry["seq"], entry["hash"]
-    connection.execute(_INSERT_HISTORY, entry)
-
-
-def write_instance(connection: Connection, row: dict[str, Any]) -> None:
-    """Write what a step changed on its instance. Raises `Stale` when somebody else was faster."""
     seen = row["version"]
     row["version"] = seen + 1
     values = {name: row[name] for name in _CHANGED}
     if connection.execute(_UPDATE_INSTANCE, {**values, "this": row["id"], "seen": seen}).rowcount != 1:
         raise Stale
+    connection.execute(_INSERT_HISTORY, entry)
 
 
 @dataclass(slots=True)
@@ -284,11 +285,16 @@ class Step:
         """Return an element of this process or of one it calls."""
         return self.procedure.processes[process_key].elements[element_id]
 
+    def submit(self, submission: Submission) -> None:
+        """Let expressions see what this step submits, before it is written."""
+        self.submission = submission
+        self._renew_functions()
+
     def go_on(self) -> None:
         """Run until the instance waits or has ended; operations run in the write transaction."""
         self.machine.advance(self.at)
         while waiting := self.machine.operations():
-            self.begin_writing()
+            self._begin_operating()
             one = waiting[0]
             context = registry.Context(
                 connection=self.connection,
@@ -313,18 +319,18 @@ class Step:
             self.machine.finish_operation(one.ref, value, self.at)
             self.machine.advance(self.at)
 
-    def begin_writing(self) -> None:
-        """Become a writer and make sure that nobody moved the instance meanwhile. Raises `Stale`."""
+    def _begin_operating(self) -> None:
+        """Become a writer before an operation runs, sure that nobody moved the instance meanwhile.
+
+        A step without operations is guarded by the version alone, when it is recorded. Raises `Stale`.
+        """
         if self._checked:
             return
         self._checked = True
         self.transaction.begin_writing()
         if not self.system.database.is_sqlite:
             return
-        version = self.connection.scalar(
-            select(tables.instance.c.version).where(tables.instance.c.id == self.instance_id)
-        )
-        if version != self.row["version"]:
+        if self.connection.scalar(_VERSION, {"instance_id": self.instance_id}) != self.row["version"]:
             raise Stale
 
     def record(self, action: str, detail: Mapping[str, Any], *, closed: str | None = None) -> None:
@@ -336,7 +342,8 @@ class Step:
         self.transaction.begin_writing()
         if self.machine.completed:
             self.row["state"], self.row["ended_at"] = "completed", self.at
-        add_history(
+        self.row["machine"] = self.machine.dump()
+        write_step(
             self.system,
             self.connection,
             self.row,
@@ -349,8 +356,6 @@ class Step:
                 for one in self.machine.drain_trace()
             ],
         )
-        self.row["machine"] = self.machine.dump()
-        write_instance(self.connection, self.row)
         self._tasks = recording.write_tasks(self, self._tasks, closed)
         self._waits = recording.write_waits(self, self._waits)
         self._timers = recording.write_timers(self, self._timers)
@@ -377,8 +382,11 @@ class Step:
         if "title" in self._matter:
             self.row["title"] = self._matter["title"]
         if changed:
-            self.functions = _functions(self.system, self.transaction, self.at, self.row, self.submission)
-            self.machine.functions = self.functions
+            self._renew_functions()
+
+    def _renew_functions(self) -> None:
+        self.functions = _functions(self.system, self.transaction, self.at, self.row, self.submission)
+        self.machine.functions = self.functions
 
     def _write_matter(self) -> None:
         columns = ("title", "number", "status_zh", "status_en", "unit_id", "organisation_id", "plan_year_id")
@@ -422,7 +430,7 @@ def _functions(
     system: System,
     transaction: Transaction,
     at: datetime,
-    row: Mapping[str, Any],
+    row: Columns,
     submission: Submission | None,
 ) -> Functions:
     return system.functions(

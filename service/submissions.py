@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from service.store.procedure import task
 
@@ -25,25 +25,28 @@ class Submission:
     data: Mapping[str, Any]
 
 
+_SUBMITTED = (
+    select(
+        task.c.id,
+        task.c.element_id,
+        task.c.form,
+        task.c.closed_by,
+        task.c.organisation_id,
+        task.c.closed_at,
+        task.c.outcome,
+        task.c.opinion,
+        task.c.data,
+    )
+    .where(task.c.matter_id == bindparam("matter_id"), task.c.state == "done")
+    .order_by(task.c.closed_at, task.c.id)
+)
+_SUBMITTED_WITH = _SUBMITTED.where(task.c.form == bindparam("form"))
+
+
 def submissions(connection: Connection, matter_id: str, form: str | None = None) -> list[Submission]:
     """Return what was submitted in a matter, oldest first; with `form`, by that form only."""
-    query = (
-        select(
-            task.c.id,
-            task.c.element_id,
-            task.c.form,
-            task.c.closed_by,
-            task.c.organisation_id,
-            task.c.closed_at,
-            task.c.outcome,
-            task.c.opinion,
-            task.c.data,
-        )
-        .where(task.c.matter_id == matter_id, task.c.state == "done")
-        .order_by(task.c.closed_at, task.c.id)
-    )
-    if form is not None:
-        query = query.where(task.c.form == form)
+    query = _SUBMITTED if form is None else _SUBMITTED_WITH
+    values = {"matter_id": matter_id} if form is None else {"matter_id": matter_id, "form": form}
     return [
         Submission(
             task_id=row.id,
@@ -56,7 +59,7 @@ def submissions(connection: Connection, matter_id: str, form: str | None = None)
             opinion=row.opinion,
             data=row.data or {},
         )
-        for row in connection.execute(query)
+        for row in connection.execute(query, values)
     ]
 
 

@@ -24,6 +24,8 @@ from service.submissions import Submission, functions_for_matter
 #: How many deployments' checked procedures one process keeps in memory.
 KEPT_PROCEDURES = 24
 
+_INSTALLATION = select(installation)
+
 
 @dataclass(frozen=True, slots=True)
 class Installation:
@@ -59,7 +61,7 @@ class System:
 
     def installation(self, connection: Connection) -> Installation:
         """Read the installation's one row. Raises `Conflict` when the database was never prepared."""
-        row = connection.execute(select(installation)).one_or_none()
+        row = connection.execute(_INSTALLATION).one_or_none()
         if row is None:
             raise Conflict(
                 Text(

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import RowMapping, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from service import clock, files, filling, forms
 from service.engine import votes
-from service.engine.model import Element, Procedure, ProcessDefinition
+from service.engine.model import Element, Procedure, ProcessDefinition, Spread
 from service.engine.runtime import EngineIncident
 from service.errors import AppError, Conflict, Forbidden, Invalid, NotFound, Text
 from service.identity import people
 from service.identity.access import may_see_matter
 from service.identity.people import Person
 from service.rights import holds, may_do
-from service.step import Stale, Step, add_history, attempt, locked_row, refuse, write_instance
+from service.step import Stale, Step, attempt, locked_row, refuse, write_step
 from service.store import procedure as tables
 from service.store.database import Transaction
 from service.submissions import Submission
@@ -27,6 +27,18 @@ from service.system import System
 LONGEST_OPINION = 4000
 #: What a task without a form may bring along, in characters of a text variable.
 LONGEST_VARIABLE = 4000
+
+# Built once: a completion runs these, and building costs more than running them.
+_THIS = tables.task.c.id == bindparam("this")
+_INSTANCE_OF = select(tables.task.c.instance_id).where(_THIS)
+_TASK = select(tables.task).where(_THIS)
+_CLOSED = ("state", "person_id", "outcome", "opinion", "data", "closed_at", "closed_by", "idempotency_key")
+_CLOSE = (
+    update(tables.task)
+    .where(_THIS, tables.task.c.state == "open")
+    .values({name: bindparam(name) for name in _CLOSED})
+)
+_FORGET_DRAFTS = delete(tables.task_draft).where(tables.task_draft.c.task_id == bindparam("this"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +90,25 @@ def complete(
     cannot go on, `Invalid` with `fields` for wrong data.
     """
 
-    def work(transaction: Transaction, row: RowMapping, step: "_Opened") -> Completed:
-        element, definition = step.element, step.definition
+    def work(transaction: Transaction, row: RowMapping, opened: "_Opened") -> Completed:
+        element, definition = opened.element, opened.definition
         chosen = _outcome(element, outcome)
         said = _opinion(element, chosen, opinion)
-        fields = _data(system, transaction, person, step, row, dict(data or {}), chosen)
-        attached = forms.file_ids(step.procedure.forms[element.form], fields) if element.form else []
-        answer = _Answer(chosen, said, fields, idempotency_key, tuple(attached))
+
+        def answer(step: Step | None) -> _Answer:
+            fields = _data(system, transaction, person, opened, row, dict(data or {}), chosen, step)
+            attached = forms.file_ids(opened.procedure.forms[element.form], fields) if element.form else []
+            return _Answer(chosen, said, fields, idempotency_key, tuple(attached))
+
         if element.spread is not None:
-            return _vote(system, transaction, person, row, step, answer)
-        variables = {name: value for name, value in fields.items() if name in definition.reads}
+            # A vote that decides nothing does not load the engine.
+            return _vote(system, transaction, person, row, opened, element.spread, answer(None))
+        step = opened.load(system, transaction, person)
+        given = answer(step)
+        variables = {name: value for name, value in given.data.items() if name in definition.reads}
         if chosen is not None or element.form is not None:
             variables["outcome"] = chosen
-        return _run(system, transaction, person, row, step, answer, variables)
+        return _run(system, transaction, person, row, step, given, variables, closed=row["ref"])
 
     return _on_task(system, person, task_id, work, idempotency_key)
 
@@ -144,7 +162,7 @@ def return_to(
     said = _text(reason, "reason", required=True)
 
     def work(transaction: Transaction, row: RowMapping, opened: "_Opened") -> Completed:
-        step = opened.load(system, transaction, person, None)
+        step = opened.load(system, transaction, person)
         target = next(
             (one for one in step.machine.return_targets(row["ref"]) if one.element_id == element_id), None
         )
@@ -158,7 +176,7 @@ def return_to(
         step.returning = element_id
         step.machine.return_to(target.ref, opened.at)
         step.go_on()
-        step.begin_writing()
+        transaction.begin_writing()
         _close(
             transaction, person, row, opened.at, _Answer(None, said, {}, idempotency_key), state="returned"
         )
@@ -240,10 +258,8 @@ class _Opened:
     definition: ProcessDefinition
     element: Element
 
-    def load(
-        self, system: System, transaction: Transaction, person: Person, submission: Submission | None
-    ) -> Step:
-        return Step.load(system, transaction, self.instance, self.at, person.id, submission)
+    def load(self, system: System, transaction: Transaction, person: Person) -> Step:
+        return Step.load(system, transaction, self.instance, self.at, person.id)
 
 
 def _on_task(
@@ -254,14 +270,14 @@ def _on_task(
     idempotency_key: str | None,
 ) -> Completed:
     with system.database.read() as connection:
-        instance_id = connection.scalar(select(tables.task.c.instance_id).where(tables.task.c.id == task_id))
+        instance_id = connection.scalar(_INSTANCE_OF, {"this": task_id})
     if instance_id is None:
         raise _unknown()
 
     def attempt_once(transaction: Transaction) -> Completed:
         connection = transaction.connection
         instance = locked_row(connection, instance_id)
-        row = connection.execute(select(tables.task).where(tables.task.c.id == task_id)).mappings().one()
+        row = connection.execute(_TASK, {"this": task_id}).mappings().one()
         at = system.now(connection)
         if row["state"] != "open":
             return _done_before(system, transaction, person, row, at, idempotency_key)
@@ -293,27 +309,29 @@ def _run(
     transaction: Transaction,
     person: Person,
     row: RowMapping,
-    opened: _Opened,
+    step: Step,
     answer: _Answer,
     variables: Mapping[str, Any],
+    *,
+    closed: str | None,
 ) -> Completed:
+    """Move the engine; `closed` is the ref of the step when its one row is the one answered here."""
     submission = Submission(
         task_id=row["id"],
         element_id=row["element_id"],
         form=row["form"],
         by=person.id,
         organisation_id=row["organisation_id"],
-        at=opened.at,
+        at=step.at,
         outcome=answer.outcome,
         opinion=answer.opinion,
         data=answer.data,
     )
-    step = opened.load(system, transaction, person, submission)
-    step.machine.complete(row["ref"], variables, opened.at)
+    step.submit(submission)
+    step.machine.complete(row["ref"], variables, step.at)
     step.go_on()
-    step.begin_writing()
-    _close(transaction, person, row, opened.at, answer)
-    closed = row["ref"] if opened.element.spread is None else None
+    transaction.begin_writing()
+    _close(transaction, person, row, step.at, answer)
     step.record("complete", _detail(row, answer), closed=closed)
     return _completed(system, person, row, step)
 
@@ -324,11 +342,10 @@ def _vote(
     person: Person,
     row: RowMapping,
     opened: _Opened,
+    spread: Spread,
     answer: _Answer,
 ) -> Completed:
     """Take one answer of a step given to several; the engine runs once, when the answers decide it."""
-    spread = opened.element.spread
-    assert spread is not None
     mates = (tables.task.c.instance_id == row["instance_id"]) & (tables.task.c.ref == row["ref"])
     connection = transaction.connection
     counted = connection.execute(
@@ -344,7 +361,8 @@ def _vote(
     if decided:
         variables: dict[str, Any] = {"outcome": verdict, "votes": counts}
         variables |= {name: value for name, value in answer.data.items() if name in opened.definition.reads}
-        return _run(system, transaction, person, row, opened, answer, variables)
+        step = opened.load(system, transaction, person)
+        return _run(system, transaction, person, row, step, answer, variables, closed=None)
     transaction.begin_writing()
     _close(transaction, person, row, opened.at, answer)
     if spread.sequential:
@@ -381,27 +399,22 @@ def _close(
     *,
     state: str = "done",
 ) -> None:
-    changed = transaction.connection.execute(
-        update(tables.task)
-        .where(tables.task.c.id == row["id"], tables.task.c.state == "open")
-        .values(
-            state=state,
-            person_id=person.id,
-            outcome=answer.outcome,
-            opinion=answer.opinion,
-            data=dict(answer.data) or None,
-            closed_at=at,
-            closed_by=person.id,
-            idempotency_key=answer.key,
-        )
-    ).rowcount
+    written = {
+        "state": state,
+        "person_id": person.id,
+        "outcome": answer.outcome,
+        "opinion": answer.opinion,
+        "data": dict(answer.data) or None,
+        "closed_at": at,
+        "closed_by": person.id,
+        "idempotency_key": answer.key,
+    }
+    changed = transaction.connection.execute(_CLOSE, {**written, "this": row["id"]}).rowcount
     if changed != 1:
         raise Stale
     if row["form"] is not None:
         files.attach(transaction.connection, answer.files, matter_id=row["matter_id"], person_id=person.id)
-        transaction.connection.execute(
-            delete(tables.task_draft).where(tables.task_draft.c.task_id == row["id"])
-        )
+        transaction.connection.execute(_FORGET_DRAFTS, {"this": row["id"]})
 
 
 def _completed(system: System, person: Person, row: RowMapping, step: Step) -> Completed:
@@ -501,6 +514,7 @@ def _data(
     row: RowMapping,
     data: dict[str, Any],
     outcome: str | None,
+    step: Step | None,
 ) -> dict[str, Any]:
     """Check what was submitted against the task's form, or against what the diagram reads when it has none."""
     element = opened.element
@@ -509,7 +523,15 @@ def _data(
     chosen = next((one for one in element.outcomes if one.id == outcome), None)
     form = opened.procedure.forms[element.form]
     shown = filling.fill_task(
-        system, transaction.connection, opened.procedure, form, opened.instance, row, person.id, opened.at
+        system,
+        transaction.connection,
+        opened.procedure,
+        form,
+        opened.instance,
+        row,
+        person.id,
+        opened.at,
+        machine=step.machine if step is not None else None,
     )
     return forms.validate(
         form,
@@ -588,7 +610,7 @@ def _note(
     detail: Mapping[str, Any],
 ) -> None:
     """Write a history row of something that did not move the engine."""
-    add_history(
+    write_step(
         system,
         transaction.connection,
         instance,
@@ -598,7 +620,6 @@ def _note(
         detail=detail,
         trace=[],
     )
-    write_instance(transaction.connection, instance)
 
 
 def _read(system: System, connection: Any, person: Person, task_id: str) -> RowMapping:

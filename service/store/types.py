@@ -1,11 +1,15 @@
 """Column types that mean the same on SQLite and PostgreSQL."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import JSON, DateTime, Dialect, LargeBinary, MetaData, String
+from sqlalchemy import JSON, DateTime, Dialect, LargeBinary, MetaData, RowMapping, String
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+#: Columns of one row by name: as read, or as about to be written.
+Columns: TypeAlias = "RowMapping | Mapping[str, Any]"
 
 #: All tables; the naming convention lets migrations drop constraints by name on both databases.
 metadata = MetaData(
