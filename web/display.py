@@ -29,6 +29,7 @@ def install(app: Flask) -> None:
     filters["day"] = day
     filters["moment"] = moment
     filters["clock"] = clock_time
+    filters["deadline"] = deadline
     filters["iso"] = iso
     filters["left"] = left
     filters["since"] = since
@@ -51,6 +52,16 @@ def moment(value: datetime | None, *, seconds: bool = False) -> str:
     if value is None:
         return ""
     return value.astimezone(CITY_ZONE).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def deadline(value: datetime | None) -> str:
+    """Write the instant a deadline ends; midnight is the end of the day before, as people say it."""
+    if value is None:
+        return ""
+    local = value.astimezone(CITY_ZONE)
+    if (local.hour, local.minute) == (0, 0):
+        return f"{(local - timedelta(days=1)).strftime('%Y-%m-%d')} 24:00"
+    return local.strftime("%Y-%m-%d %H:%M")
 
 
 def clock_time(value: datetime) -> str:

@@ -195,8 +195,6 @@ def flags(row: TaskRow) -> list[tuple[str, str]]:
         found.append(("soon", gettext("退回")))
     if row.reminded_at is not None:
         found.append(("info", gettext("催办")))
-    if row.sent_by_name:
-        found.append(("info", gettext("%(name)s 转办", name=row.sent_by_name)))
     if row.organisation_id is None and row.person_id is None:
         found.append(("stop", gettext("无人可办")))
     return found

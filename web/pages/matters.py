@@ -23,7 +23,7 @@ from service.identity import duties
 from service.matters import MatterView
 from service.tracing import InstanceState
 from web.context import current_person, current_system
-from web.display import moment
+from web.display import deadline
 from web.failures import field_errors
 from web.forms import view as form_view
 from web.language import say
@@ -202,10 +202,16 @@ def _waiting(view: MatterView, states: list[InstanceState]) -> list[Waiting]:
                 words = gettext("等待 %(who)s 办理“%(step)s”", who=who, step=name)
                 found.append(Waiting(words, "task", task.due_at, task.created_at, task.id))
             elif step.kind == "timer":
-                words = gettext("等到 %(when)s：%(step)s", when=moment(step.due_at), step=name)
+                words = gettext("等到 %(when)s：%(step)s", when=deadline(step.due_at), step=name)
                 found.append(Waiting(words, "timer", None, None, None))
             elif step.kind == "message":
-                found.append(Waiting(gettext("等待其他事项的消息：%(step)s", step=name), "message", None, None, None))
+                busy = any(one.kind == "user_task" for one in state.open_steps)
+                words = (
+                    gettext("其间可以发生：%(step)s", step=name)
+                    if busy
+                    else gettext("等待其他事项的消息：%(step)s", step=name)
+                )
+                found.append(Waiting(words, "message", None, None, None))
     order = {"task": 0, "message": 1, "timer": 2}
     return sorted(found, key=lambda one: order[one.kind])
 
