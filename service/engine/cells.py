@@ -31,7 +31,10 @@ def compile_cell(text: str, *, file: str = "", line: int | None = None) -> Expre
     source = text.strip()
     if len(source) > MOST_CHARACTERS:
         raise _refused(
-            source, Text(f"超过 {MOST_CHARACTERS} 个字符", f"longer than {MOST_CHARACTERS} characters"), file, line
+            source,
+            Text(f"超过 {MOST_CHARACTERS} 个字符", f"longer than {MOST_CHARACTERS} characters"),
+            file,
+            line,
         )
     made = _Cell(source, file, line).tests(source)
     try:

@@ -11,7 +11,9 @@ from service.errors import Text
 
 #: Elements that cannot run, with what to draw instead.
 _INSTEAD: Mapping[str, Text] = {
-    "task": Text("没有类型的任务；请选定类型，由人办理的用 userTask", "an untyped task; use a userTask for people"),
+    "task": Text(
+        "没有类型的任务；请选定类型，由人办理的用 userTask", "an untyped task; use a userTask for people"
+    ),
     "manualTask": Text("手工任务；请用 userTask，由经办人点按钮确认", "a manual task; use a userTask"),
     "inclusiveGateway": Text(
         "包容网关；请用并行网关，并在每个分支里各放一个排他网关",
@@ -25,14 +27,19 @@ _INSTEAD: Mapping[str, Text] = {
         "即席子流程；请把步骤按先后画出来，或用并行网关", "an ad hoc subprocess; draw the order of its steps"
     ),
     "dataObject": Text("数据对象；变量无需声明，说明请用文字注释", "a data object; use a text annotation"),
-    "dataObjectReference": Text("数据对象；变量无需声明，说明请用文字注释", "a data object; use a text annotation"),
+    "dataObjectReference": Text(
+        "数据对象；变量无需声明，说明请用文字注释", "a data object; use a text annotation"
+    ),
     "dataStoreReference": Text("数据存储；说明请用文字注释", "a data store; use a text annotation"),
-    "ioSpecification": Text("输入输出声明；变量无需声明，请删去", "inputs and outputs; variables need no declaration"),
+    "ioSpecification": Text(
+        "输入输出声明；变量无需声明，请删去", "inputs and outputs; variables need no declaration"
+    ),
     "property": Text("属性声明；变量无需声明，请删去", "a property; variables need no declaration"),
     "dataInputAssociation": Text("数据关联；请删去", "a data association; delete it"),
     "dataOutputAssociation": Text("数据关联；请删去", "a data association; delete it"),
     "standardLoopCharacteristics": Text(
-        "循环标记；请画一条从排他网关回到前面的流", "a loop marker; draw a flow from an exclusive gateway back"
+        "循环标记；请画一条从排他网关回到前面的流",
+        "a loop marker; draw a flow from an exclusive gateway back",
     ),
     "potentialOwner": Text("办理人声明；请在泳道上写 cl:role", "an owner; put cl:role on the lane"),
     "humanPerformer": Text("办理人声明；请在泳道上写 cl:role", "a performer; put cl:role on the lane"),
@@ -42,7 +49,8 @@ _INSTEAD: Mapping[str, Text] = {
         "a completion condition (it sees the last vote only); use <cl:vote pass=… needed=…/>",
     ),
     "loopCardinality": Text(
-        "按次数的多实例；请用 loopDataInputRef 写一个名单变量", "a loop cardinality; name a list in loopDataInputRef"
+        "按次数的多实例；请用 loopDataInputRef 写一个名单变量",
+        "a loop cardinality; name a list in loopDataInputRef",
     ),
     "loopDataOutputRef": Text(
         "多实例的输出；票数在变量 votes，各人所填用 all_submitted('表单')",
@@ -52,17 +60,21 @@ _INSTEAD: Mapping[str, Text] = {
         "多实例的输出；票数在变量 votes，各人所填用 all_submitted('表单')",
         "a multi-instance output; the counts are in votes, the forms in all_submitted('form')",
     ),
-    "complexBehaviorDefinition": Text("多实例的事件行为；请用 <cl:vote>", "multi-instance behaviour; use <cl:vote>"),
+    "complexBehaviorDefinition": Text(
+        "多实例的事件行为；请用 <cl:vote>", "multi-instance behaviour; use <cl:vote>"
+    ),
     "signalEventDefinition": Text("信号事件；请用消息事件", "a signal event; use a message event"),
     "errorEventDefinition": Text(
-        "错误事件；请用按钮（cl:outcome）或操作结果，加排他网关", "an error event; use an outcome and a gateway"
+        "错误事件；请用按钮（cl:outcome）或操作结果，加排他网关",
+        "an error event; use an outcome and a gateway",
     ),
     "escalationEventDefinition": Text(
         "升级事件；请用消息事件，或不中断的定时边界事件",
         "an escalation; use a message, or a timer on the border that does not interrupt",
     ),
     "compensateEventDefinition": Text(
-        "补偿事件；请把撤销的步骤画出来，或由经办人退回", "a compensation; draw the steps that undo, or return"
+        "补偿事件；请把撤销的步骤画出来，或由经办人退回",
+        "a compensation; draw the steps that undo, or return",
     ),
     "conditionalEventDefinition": Text(
         "条件事件（数据变了也不会醒来）；请用消息或定时事件",
@@ -77,7 +89,9 @@ _EVENT = _COMMON | {"messageEventDefinition", "timerEventDefinition"}
 #: What may stand inside each kind of node.
 _INSIDE: Mapping[str, frozenset[str]] = {
     "scriptTask": _COMMON | {"script"},
-    **dict.fromkeys(("userTask", "serviceTask", "sendTask", "receiveTask", "businessRuleTask"), _COMMON | _REPEATED),
+    **dict.fromkeys(
+        ("userTask", "serviceTask", "sendTask", "receiveTask", "businessRuleTask"), _COMMON | _REPEATED
+    ),
     "callActivity": _COMMON | _REPEATED,
     **dict.fromkeys(("startEvent", "intermediateCatchEvent", "boundaryEvent"), _EVENT),
     "intermediateThrowEvent": _COMMON | {"messageEventDefinition"},
@@ -137,8 +151,8 @@ def _check_content(diagram: Diagram) -> None:
     if diagram.process.get("isExecutable") != "true":
         findings.error(
             "not-executable",
-            "流程没有标为可执行；请写 isExecutable=\"true\"",
-            "the process is not marked executable; write isExecutable=\"true\"",
+            '流程没有标为可执行；请写 isExecutable="true"',
+            'the process is not marked executable; write isExecutable="true"',
             diagram.process,
         )
     for node in children(diagram.root, BPMN):
@@ -160,7 +174,11 @@ def _check_content(diagram: Diagram) -> None:
                     f"不支持 {name}=“{given[:40]}”；请删去这个属性"
                     + ("，并用边界事件代替事件子流程" if name == "triggeredByEvent" else ""),
                     f"{name}=“{given[:40]}” is not supported; delete the attribute"
-                    + (" and use boundary events instead of an event subprocess" if name == "triggeredByEvent" else ""),
+                    + (
+                        " and use boundary events instead of an event subprocess"
+                        if name == "triggeredByEvent"
+                        else ""
+                    ),
                     node,
                 )
     for node in diagram.root.iter():
@@ -248,7 +266,9 @@ def _check_flows(diagram: Diagram, element: Element, node: Node) -> None:
     outgoing, incoming = diagram.outgoing[element.id], diagram.incoming[element.id]
     kind = element.type
     if kind == "endEvent" and outgoing:
-        findings.error("flow-from-end", "结束事件之后不能再有连线", "no flow leaves an end event", outgoing[0].node)
+        findings.error(
+            "flow-from-end", "结束事件之后不能再有连线", "no flow leaves an end event", outgoing[0].node
+        )
     elif kind != "endEvent" and not outgoing:
         findings.error(
             "dead-end",

@@ -23,6 +23,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 _POLICIES = ("UNIQUE", "FIRST", "COLLECT")
 _MOST_RULES = 500
 _MOST_COLUMNS = 30
+_MOST_TOGETHER = 40_000
 #: Beside the table itself, a file and a decision may hold these; nothing depends on them.
 _HARMLESS = frozenset({"extensionElements", "description", "DMNDI", "variable", "question", "allowedAnswers"})
 
@@ -179,6 +180,7 @@ class _Reader:
     def __init__(self, findings: Findings, uri: str) -> None:
         self.findings = findings
         self.uri = uri
+        self.left = _MOST_TOGETHER
 
     def read(self, root: Node, stem: str) -> DecisionTable | None:
         decision = self._only(root, "decision", root)
@@ -248,7 +250,7 @@ class _Reader:
         if policy not in _POLICIES:
             self.findings.error(
                 "hit-policy",
-                f"不支持命中策略 {policy[:20]}；可用 UNIQUE（只许一行适用）、FIRST（取第一行）、COLLECT（全取，得列表）",
+                f"不支持命中策略 {policy[:20]}；可用 UNIQUE（只许一行）、FIRST（取第一行）、COLLECT（全取，得列表）",
                 f"the hit policy {policy[:20]} is not supported; use UNIQUE (one row only), FIRST (the first row) or "
                 "COLLECT (all rows, as a list)",
                 table,
@@ -269,7 +271,9 @@ class _Reader:
             self._warn_ignored(node, "inputValues")
             given = children(node, self.uri, "inputExpression")
             text = text_of(next(iter(children(given[0], self.uri, "text")), None)) if given else ""
-            expression = self._expression(node, text, "输入列要写一个表达式，例如 days", "an input needs an expression")
+            expression = self._expression(
+                node, text, "输入列要写一个表达式，例如 days", "an input needs an expression"
+            )
             if expression is not None:
                 found.append(Column(node.get("label") or expression.source, expression))
         return found
@@ -323,8 +327,8 @@ class _Reader:
                 self._expression(
                     entry,
                     text_of(entry),
-                    f"第 {number} 行缺结果；文字要加引号，例如 \"city\"，空值写 None",
-                    f"row {number} lacks a result; put texts in quotes, such as \"city\", and write None for nothing",
+                    f'第 {number} 行缺结果；文字要加引号，例如 "city"，空值写 None',
+                    f'row {number} lacks a result; put texts in quotes, such as "city", and write None for nothing',
                 )
                 for entry in entries[1]
             ]
@@ -354,7 +358,7 @@ class _Reader:
 
     def _cell(self, entry: Node) -> Expression | None:
         text = text_of(entry)
-        if is_any(text):
+        if is_any(text) or not self._affords(entry, text):
             return None
         try:
             return compile_cell(text, file=self.findings.file, line=line_of(entry))
@@ -366,11 +370,25 @@ class _Reader:
         if not text:
             self.findings.error("decision-incomplete", zh, en, node)
             return None
+        if not self._affords(node, text):
+            return None
         try:
             return compile_expression(text, file=self.findings.file, line=line_of(node))
         except ExpressionError as error:
             self.findings.error("bad-expression", error.text.zh, error.text.en, node)
             return None
+
+    def _affords(self, node: Node, text: str) -> bool:
+        had = self.left
+        self.left -= len(text)
+        if had >= 0 > self.left:
+            self.findings.error(
+                "too-large",
+                f"决策表的条件和结果合计超过 {_MOST_TOGETHER} 个字符；请拆成几张表",
+                f"the conditions and results of the table have more than {_MOST_TOGETHER} characters; split it",
+                node,
+            )
+        return self.left >= 0
 
     def _warn_ignored(self, node: Node, name: str) -> None:
         for one in children(node, self.uri, name):
@@ -412,8 +430,8 @@ class _Reader:
         if policy == "UNIQUE":
             self.findings.error("duplicate-rule", f"{zh}；请删去一行", f"{en}; delete one", node)
         elif policy == "FIRST":
-            self.findings.warning("rule-unreachable", f"{zh}，永远轮不到；请删去", f"{en} and is never reached", node)
+            self.findings.warning(
+                "rule-unreachable", f"{zh}，永远轮不到；请删去", f"{en} and is never reached", node
+            )
         elif [one.source for one in first.outputs] == [one.source for one in rule.outputs]:
             self.findings.warning("duplicate-rule", f"{zh}，结果也相同", f"{en}, and the same results", node)
-
-

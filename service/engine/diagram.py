@@ -32,6 +32,8 @@ DRAWINGS = frozenset(
 
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,119}")
 _MOST_NODES = 300
+_MOST_FLOWS = 900
+_MOST_LANES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,9 @@ class Diagram:
     def starts(self, scope: str) -> list[str]:
         """Return the ids of the start events of the process or subprocess `scope`."""
         return [
-            key for key, node in self.nodes.items() if local(node) == "startEvent" and self.scopes[key] == scope
+            key
+            for key, node in self.nodes.items()
+            if local(node) == "startEvent" and self.scopes[key] == scope
         ]
 
     @property
@@ -92,7 +96,9 @@ class Diagram:
     @property
     def start_form(self) -> str | None:
         """Return the form of the plain start event."""
-        return next((self.elements[key].form for key in self.starts(self.key) if self.elements[key].form), None)
+        return next(
+            (self.elements[key].form for key in self.starts(self.key) if self.elements[key].form), None
+        )
 
 
 def read_diagram(file: str, data: bytes) -> tuple[Diagram | None, Findings]:
@@ -151,7 +157,9 @@ def _check_ids(root: Node, findings: Findings) -> None:
         if key is None:
             continue
         if key in seen:
-            findings.error("duplicate-id", f"编号 {key[:60]} 出现两次", f"the id {key[:60]} occurs twice", node)
+            findings.error(
+                "duplicate-id", f"编号 {key[:60]} 出现两次", f"the id {key[:60]} occurs twice", node
+            )
         elif not _ID.fullmatch(key):
             findings.error(
                 "bad-id",
@@ -174,15 +182,22 @@ def _read_process(diagram: Diagram) -> bool:
         )
     diagram.own_matter = matter == "own"
     _collect(diagram, process, diagram.key)
-    if len(diagram.nodes) > _MOST_NODES:
-        findings.error(
-            "too-large",
-            f"流程有 {len(diagram.nodes)} 个节点，最多 {_MOST_NODES} 个；请拆成几个流程",
-            f"the process has {len(diagram.nodes)} nodes, {_MOST_NODES} at most; split it",
-            process,
-        )
-        # Reading on would cost what the limit is there to save.
-        return False
+    flows = list(process.iter(f"{{{BPMN}}}sequenceFlow"))
+    lanes_drawn = list(process.iter(f"{{{BPMN}}}lane"))
+    for count, most, zh, en in (
+        (len(diagram.nodes), _MOST_NODES, "节点", "nodes"),
+        (len(flows), _MOST_FLOWS, "连线", "flows"),
+        (len(lanes_drawn), _MOST_LANES, "泳道", "lanes"),
+    ):
+        if count > most:
+            findings.error(
+                "too-large",
+                f"流程有 {count} 个{zh}，最多 {most} 个；请拆成几个流程",
+                f"the process has {count} {en}, {most} at most; split it",
+                process,
+            )
+            # Reading on would cost what the limit is there to save.
+            return False
     lanes = _lanes(diagram)
     messages = {one.get("id", ""): one for one in children(diagram.root, BPMN, "message")}
     for key, node in diagram.nodes.items():
@@ -196,8 +211,8 @@ def _read_process(diagram: Diagram) -> bool:
             element = _event(diagram, reader, node, element)
         diagram.elements[key] = reader.describe(node, element, _message(diagram, node, messages))
         if element.type == "scriptTask":
-            _script(diagram, node)
-    for node in process.iter(f"{{{BPMN}}}sequenceFlow"):
+            _script(diagram, reader, node)
+    for node in flows:
         _flow(diagram, reader, node)
     return True
 
@@ -295,7 +310,7 @@ def _message(diagram: Diagram, node: Node, messages: Mapping[str, Node]) -> str 
     return name
 
 
-def _script(diagram: Diagram, node: Node) -> None:
+def _script(diagram: Diagram, reader: Extensions, node: Node) -> None:
     language = (node.get("scriptFormat") or "").strip().lower()
     if language not in ("", "python", "text/python", "text/x-python", "application/x-python"):
         diagram.findings.error(
@@ -310,6 +325,8 @@ def _script(diagram: Diagram, node: Node) -> None:
     source = "" if script is None else "".join(str(part) for part in script.itertext())
     if not source.strip():
         diagram.findings.error("script-empty", "脚本任务没有脚本", "the script task has no script", node)
+        return
+    if not reader.affords(node, source):
         return
     skipped = len(source) - len(source.lstrip())
     line = (line_of(script) or 0) + source.count("\n", 0, skipped) if script is not None else 0

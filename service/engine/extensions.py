@@ -15,6 +15,9 @@ from service.errors import Text
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
 CL = "urn:chuanglv:bpmn:1"
 
+#: All expressions and scripts of one file; compiling as many of the costliest kind takes a tenth of a second.
+MOST_TOGETHER = 40_000
+
 THROWS = frozenset({"intermediateThrowEvent", "endEvent", "sendTask"})
 CATCHES = frozenset({"intermediateCatchEvent", "boundaryEvent", "receiveTask", "startEvent"})
 
@@ -27,7 +30,19 @@ _ATTRIBUTES: Mapping[str, frozenset[str]] = {
     "lane": _NAMED | {"role"},
     "startEvent": _NAMED | {"form"},
     "userTask": _NAMED
-    | {"role", "organisation", "person", "exclude", "notBy", "form", "due", "priority", "remind", "bulk", "cc"},
+    | {
+        "role",
+        "organisation",
+        "person",
+        "exclude",
+        "notBy",
+        "form",
+        "due",
+        "priority",
+        "remind",
+        "bulk",
+        "cc",
+    },
     "serviceTask": _NAMED | {"operation", "result"},
     "businessRuleTask": _NAMED | {"decision", "result"},
     "multiInstanceLoopCharacteristics": frozenset({"each"}),
@@ -100,6 +115,21 @@ class Extensions:
     def __init__(self, findings: Findings) -> None:
         """Report to `findings`, whose file the expressions name."""
         self.findings = findings
+        self._left = MOST_TOGETHER
+
+    def affords(self, node: Node, source: str) -> bool:
+        """Whether an expression of this length may still be compiled; the first that may not is reported."""
+        had = self._left
+        self._left -= len(source)
+        if had >= 0 > self._left:
+            self.findings.error(
+                "too-large",
+                f"流程里的表达式和脚本合计超过 {MOST_TOGETHER} 个字符；请拆成几个流程",
+                f"the expressions and scripts of the process are longer than {MOST_TOGETHER} characters together; "
+                "split it",
+                node,
+            )
+        return self._left >= 0
 
     def describe(self, node: Node, element: Element, message: str | None) -> Element:
         """Return `element` with the facets its `cl:` attributes and elements give it."""
@@ -108,7 +138,10 @@ class Extensions:
             element = self._user_task(node, element)
         elif kind == "startEvent":
             element = replace(
-                element, form=attribute(node, "form"), outcomes=self._outcomes(node), fields=self._fields(node)
+                element,
+                form=attribute(node, "form"),
+                outcomes=self._outcomes(node),
+                fields=self._fields(node),
             )
         elif kind == "serviceTask":
             element = replace(
@@ -131,7 +164,7 @@ class Extensions:
 
     def expression(self, node: Node, source: str | None) -> Expression | None:
         """Return the compiled expression, or None after reporting what is wrong with it."""
-        if source is None:
+        if source is None or not self.affords(node, source):
             return None
         return self._attempt(
             node, lambda: compile_expression(source, file=self.findings.file, line=line_of(node))
@@ -154,7 +187,7 @@ class Extensions:
 
     def deadline(self, node: Node, source: str | None) -> Deadline | None:
         """Return the deadline, or None after reporting what is wrong with it."""
-        if source is None:
+        if source is None or not self.affords(node, source):
             return None
         return self._attempt(
             node, lambda: parse_deadline(source, file=self.findings.file, line=line_of(node))
@@ -247,7 +280,9 @@ class Extensions:
                     votes[0],
                 )
             return None
-        collection = self.identifier(loop, text_of(child(loop, BPMN, "loopDataInputRef")) or None, "loopDataInputRef")
+        collection = self.identifier(
+            loop, text_of(child(loop, BPMN, "loopDataInputRef")) or None, "loopDataInputRef"
+        )
         item_node = child(loop, BPMN, "inputDataItem")
         item = None if item_node is None else item_node.get("name") or item_node.get("id")
         item = self.identifier(loop, item, "inputDataItem")
@@ -255,7 +290,8 @@ class Extensions:
         if collection is None or item is None or each is None:
             self.findings.error(
                 "spread-incomplete",
-                "会签任务要写明 loopDataInputRef（列表变量）、inputDataItem 的 name 和 cl:each（person 或 organisation）",
+                "会签任务要写明 loopDataInputRef（列表变量）、inputDataItem 的 name 和 cl:each"
+                "（person 或 organisation）",
                 "a multi-instance task needs loopDataInputRef (a list variable), inputDataItem with a name, and "
                 "cl:each (person or organisation)",
                 loop,
@@ -314,9 +350,7 @@ class Extensions:
                 "cl:send: each (the list) and item (the name of one of it) go together",
                 send,
             )
-        deployment = self._choice(
-            send, "deployment", send.get("deployment"), ("starter", "plan", "newest")
-        )
+        deployment = self._choice(send, "deployment", send.get("deployment"), ("starter", "plan", "newest"))
         return Send(
             message,
             self.expression(send, send.get("key")),
@@ -376,7 +410,10 @@ class Extensions:
         if re.fullmatch(r"\d{1,3}", text) and int(text) <= 100:
             return int(text)
         self.findings.error(
-            "bad-priority", "cl:priority 是 0 到 100 的整数", "cl:priority is a whole number from 0 to 100", node
+            "bad-priority",
+            "cl:priority 是 0 到 100 的整数",
+            "cl:priority is a whole number from 0 to 100",
+            node,
         )
         return 50
 
@@ -429,7 +466,9 @@ def _check_own(node: Node, findings: Findings) -> None:
     inside = parent is not None and namespace(parent) == BPMN and local(parent) == "extensionElements"
     allowed = _ELEMENTS.get(local(holder), frozenset()) if inside and holder is not None else frozenset()
     if name not in allowed:
-        where = local(holder) if inside and holder is not None else local(parent) if parent is not None else "?"
+        where = (
+            local(holder) if inside and holder is not None else local(parent) if parent is not None else "?"
+        )
         findings.error(
             "unknown-extension",
             f"<cl:{name}> 不能放在 {where} 里{_instead(allowed)}；它应直接放在 extensionElements 下",

@@ -46,6 +46,8 @@ __all__ = [
 TEXT_LIMIT = 500
 TEXTAREA_LIMIT = 10_000
 LARGEST_FILE = 200_000_000
+#: The longest form of the city's procedure has some 120.
+MOST_COMPONENTS = 600
 
 _COMMON = frozenset({"type", "id", "key", "label", "description", "layout", "conditional", "properties"})
 _INPUT = _COMMON | {"validate", "readonly", "disabled", "defaultValue"}
@@ -112,6 +114,7 @@ _RESERVED = frozenset(
 _SOURCE = re.compile(r"([a-z][a-z0-9_.]*)(?::(.{1,200}))?\Z")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB)?\Z", re.IGNORECASE)
 _NESTED_REPEAT = re.compile(r"\([^()]*[*+}][^()]*\)\s*[*+{]")
+_NAMED = re.compile(r'"(key|path|id)"\s*:\s*"([^"\\]{1,120})"')
 _TAG = re.compile(r"<\s*/?\s*[A-Za-z!]")
 
 
@@ -127,8 +130,9 @@ def parse_form(file: str, data: bytes) -> tuple[Form | None, list[Problem]]:
     except UnicodeDecodeError:
         reader.report("form.encoding", None, Text("文件不是 UTF-8 编码", "The file is not UTF-8"))
         return None, reader.problems
-    except (json.JSONDecodeError, RecursionError) as error:
-        line = error.lineno if isinstance(error, json.JSONDecodeError) else None
+    except (ValueError, RecursionError) as error:
+        # A ValueError that is no JSONDecodeError is a number with thousands of digits.
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
         reader.report(
             "form.json",
             None,
@@ -144,8 +148,41 @@ def parse_form(file: str, data: bytes) -> tuple[Form | None, list[Problem]]:
             line=1,
         )
         return None, reader.problems
-    reader.lines = text.splitlines()
+    if _components(document) > MOST_COMPONENTS:
+        reader.report(
+            "form.size",
+            None,
+            Text(
+                f"表单的组件超过 {MOST_COMPONENTS} 个；请拆成几个表单",
+                f"The form has more than {MOST_COMPONENTS} components; split it",
+            ),
+            line=1,
+        )
+        return None, reader.problems
+    reader.places = _places(text)
     return reader.read(document), reader.problems
+
+
+def _components(document: dict[str, Any]) -> int:
+    count = 0
+    waiting: list[Any] = [document]
+    while waiting and count <= MOST_COMPONENTS:
+        listed = waiting.pop().get("components")
+        inner = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        count += len(inner)
+        waiting += inner
+    return count
+
+
+def _places(text: str) -> dict[tuple[str, str], int]:
+    """Return the line on which each `"key": "…"`, `"path": "…"` or `"id": "…"` first stands."""
+    found: dict[tuple[str, str], int] = {}
+    line, begin = 1, 0
+    for match in _NAMED.finditer(text):
+        line += text.count("\n", begin, match.start())
+        begin = match.start()
+        found.setdefault((match[1], match[2]), line)
+    return found
 
 
 class _Reader:
@@ -153,7 +190,7 @@ class _Reader:
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self.lines: list[str] = []
+        self.places: Mapping[tuple[str, str], int] = {}
         self.problems: list[Problem] = []
 
     def report(
@@ -686,5 +723,4 @@ class _Reader:
         return None
 
     def _find(self, name: str, value: str) -> int | None:
-        wanted = re.compile(rf'"{name}"\s*:\s*"{re.escape(value)}"')
-        return next((number for number, line in enumerate(self.lines, 1) if wanted.search(line)), None)
+        return self.places.get((name, value))

@@ -38,7 +38,12 @@ def check_names(parts: Parts, function_names: frozenset[str]) -> None:
 
 
 def _check_calls(
-    diagram: Diagram, expression: Expression, node: Any, line: int | None, functions: Iterable[str], parts: Parts
+    diagram: Diagram,
+    expression: Expression,
+    node: Any,
+    line: int | None,
+    functions: Iterable[str],
+    parts: Parts,
 ) -> None:
     for name in sorted(expression.calls - set(functions)):
         zh, en = hint(name, functions)
@@ -186,10 +191,29 @@ def _check_variables(parts: Parts, diagram: Diagram, known: set[str]) -> None:
                     "the list in loopDataInputRef", node, known)  # fmt: skip
         table = parts.decisions.get(element.decision or "")
         for name in sorted(table.names - known) if table is not None else ():
-            _report(diagram, name, f"决策表 {element.decision}", f"the decision table {element.decision}", node, known)
+            _report(
+                diagram,
+                name,
+                f"决策表 {element.decision}",
+                f"the decision table {element.decision}",
+                node,
+                known,
+            )
         role = parts.roles.get(element.role or "")
-        if role is not None and role.of is not None and role.of not in known and _seated_by_role(element.type, element):
-            _report(diagram, role.of, f"角色“{role.label.zh}”的 of", f"“of” of the role “{role.label.en}”", node, known)
+        if (
+            role is not None
+            and role.of is not None
+            and role.of not in known
+            and _seated_by_role(element.type, element)
+        ):
+            _report(
+                diagram,
+                role.of,
+                f"角色“{role.label.zh}”的 of",
+                f"“of” of the role “{role.label.en}”",
+                node,
+                known,
+            )
     for form_id in sorted(forms_of(diagram)):
         form = parts.forms.get(form_id)
         for name in sorted(form_reads(form) - known) if form is not None else ():
@@ -197,7 +221,12 @@ def _check_variables(parts: Parts, diagram: Diagram, known: set[str]) -> None:
 
 
 def _seated_by_role(kind: str, element: Any) -> bool:
-    return kind == "userTask" and element.organisation is None and element.spread is None and element.person is None
+    return (
+        kind == "userTask"
+        and element.organisation is None
+        and element.spread is None
+        and element.person is None
+    )
 
 
 def _check_names(diagram: Diagram, use: Use, missing: Iterable[str], known: set[str]) -> None:

@@ -85,7 +85,9 @@ def called_by(parts: Parts, key: str) -> tuple[str, ...]:
         if one in found or one not in parts.diagrams:
             continue
         found.append(one)
-        waiting += sorted({element.calls for element in parts.diagrams[one].elements.values() if element.calls})
+        waiting += sorted(
+            {element.calls for element in parts.diagrams[one].elements.values() if element.calls}
+        )
     return tuple(found)
 
 

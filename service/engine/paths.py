@@ -7,9 +7,11 @@ from service.engine.diagram import GATEWAYS, Diagram
 from service.engine.xml import local
 
 #: Where an instance rests until a person, a message or a time moves it.
-_WAITS = frozenset({"userTask", "receiveTask", "intermediateCatchEvent", "eventBasedGateway", "boundaryEvent"})
+_WAITS = frozenset(
+    {"userTask", "receiveTask", "intermediateCatchEvent", "eventBasedGateway", "boundaryEvent"}
+)
 #: A scope with more combinations of parallel branches is not followed to the end; real diagrams have dozens.
-_MOST_MARKINGS = 4_000
+_MOST_MARKINGS = 2_000
 
 Marking = tuple[str, ...]
 

@@ -8,6 +8,8 @@ from service.errors import Text
 
 #: More findings than this help nobody; the rest is left out and said so.
 MOST_PROBLEMS = 200
+#: Kept while reading, so that an error that comes late is not lost behind many warnings.
+_MOST_KEPT = 1_000
 
 
 class Findings:
@@ -29,6 +31,8 @@ class Findings:
     def extend(self, problems: Iterable[Problem]) -> None:
         """Take over problems found elsewhere."""
         for problem in problems:
+            if len(self._found) >= _MOST_KEPT:
+                return
             self._found.setdefault(
                 (problem.file, problem.code, problem.element, problem.line, problem.text.en), problem
             )

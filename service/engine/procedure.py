@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -16,11 +15,13 @@ from service.engine.parts import Parts, reached
 from service.engine.problems import Findings
 from service.engine.roles import read_roles
 from service.engine.specs import SpecError, specs_of
+from service.engine.toml import parse_toml
 from service.errors import Text
 
 ROLES = "roles.toml"
 _MOST_FILES = 500
 _MOST_BYTES = 1 << 20
+_MOST_BYTES_TOGETHER = 16 << 20
 _STEM = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,79}")
 
 
@@ -99,8 +100,18 @@ def _read_files(files: Mapping[str, bytes]) -> Parts:
                 ),
             )
         )
+    left = _MOST_BYTES_TOGETHER
     for path in sorted(files)[:_MOST_FILES]:
         findings = Findings(path)
+        left -= len(files[path])
+        if left < 0:
+            findings.error(
+                "files-too-large",
+                f"全部文件超过 {_MOST_BYTES_TOGETHER} 字节，从这个文件起没有检查",
+                f"all files together have more than {_MOST_BYTES_TOGETHER} bytes; from this one on none was checked",
+            )
+            parts.problems += findings.problems
+            break
         if len(files[path]) > _MOST_BYTES:
             findings.error(
                 "file-too-large",
@@ -158,7 +169,7 @@ def _read_file(parts: Parts, findings: Findings, path: str, data: bytes) -> None
         if form is not None:
             parts.forms[key] = form
     elif folder == "." and where.suffix == ".toml":
-        _check_toml(findings, data)
+        parse_toml(findings, data, "toml-unreadable")
     else:
         findings.error(
             "unknown-file",
@@ -166,19 +177,6 @@ def _read_file(parts: Parts, findings: Findings, path: str, data: bytes) -> None
             "角色在 roles.toml，数据在最上层的 *.toml",
             "this file is not understood; diagrams stand at the top (*.bpmn), tables in decisions/*.dmn, forms in "
             "forms/*.json, roles in roles.toml, data at the top in *.toml",
-        )
-
-
-def _check_toml(findings: Findings, data: bytes) -> None:
-    try:
-        tomllib.loads(data.decode())
-    except (ValueError, RecursionError) as error:
-        line = re.search(r"at line (\d+)", str(error))
-        findings.error(
-            "toml-unreadable",
-            f"不是合格的 TOML 文件：{str(error)[:200]}",
-            f"not a well-formed TOML file: {str(error)[:200]}",
-            line=int(line[1]) if line else None,
         )
 
 

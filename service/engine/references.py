@@ -58,7 +58,9 @@ def _check_roles(parts: Parts, diagram: Diagram) -> None:
         named += [(node, "cl:role", role) for role in words(node, "role")]
         named += [(node, "cl:cc", role) for role in element.cc]
         if element.receive is not None:
-            named += [(one, "cl:receive by", role) for one in own(node, "receive") for role in element.receive.by]
+            named += [
+                (one, "cl:receive by", role) for one in own(node, "receive") for role in element.receive.by
+            ]
     for node, where, role in named:
         if role not in parts.roles:
             zh, en = hint(role, parts.roles)

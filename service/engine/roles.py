@@ -1,37 +1,24 @@
 """Reads `roles.toml`: the roles of a procedure, where each sits and what its members may see."""
 
 import re
-import tomllib
 from typing import Any
 
 from service.engine.model import Problem, Role
 from service.engine.problems import Findings
+from service.engine.toml import parse_toml
 from service.errors import Text
 
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}")
 _KEYS = frozenset({"label", "label_en", "sits", "of", "sees"})
 _SEES = ("own", "area", "all")
-_MOST_BYTES = 200_000
+_MOST_ROLES = 200
 
 
 def read_roles(file: str, data: bytes) -> tuple[dict[str, Role], tuple[Problem, ...]]:
     """Return the roles by id, with the problems found; roles with an error are left out."""
     findings = Findings(file)
     roles: dict[str, Role] = {}
-    try:
-        if len(data) > _MOST_BYTES:
-            raise ValueError(f"{len(data)} bytes")
-        text = data.decode()
-        content = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        line = re.search(r"at line (\d+)", str(error))
-        findings.error(
-            "roles-unreadable",
-            f"不是合格的 TOML 文件：{str(error)[:200]}",
-            f"not a well-formed TOML file: {str(error)[:200]}",
-            line=int(line[1]) if line else None,
-        )
-        return roles, findings.problems
+    text, content = parse_toml(findings, data, "roles-unreadable")
     table = content.pop("roles", {})
     for key in content:
         findings.error(
@@ -40,6 +27,13 @@ def read_roles(file: str, data: bytes) -> tuple[dict[str, Role], tuple[Problem, 
             f"{key} is not known; write a role as [roles.id]",
             line=_line(text, key),
         )
+    if isinstance(table, dict) and len(table) > _MOST_ROLES:
+        findings.error(
+            "roles-too-many",
+            f"角色有 {len(table)} 个，最多 {_MOST_ROLES} 个",
+            f"there are {len(table)} roles, {_MOST_ROLES} at most",
+        )
+        return roles, findings.problems
     for role_id, value in (table if isinstance(table, dict) else {"roles": table}).items():
         role = _role(findings, text, role_id, value)
         if role is not None:
@@ -58,7 +52,9 @@ def _role(findings: Findings, text: str, role_id: str, value: Any) -> Role | Non
         )
         return None
     unknown = sorted(value.keys() - _KEYS)
-    wrong = sorted(key for key in value.keys() & _KEYS if not isinstance(value[key], str) or not value[key].strip())
+    wrong = sorted(
+        key for key in value.keys() & _KEYS if not isinstance(value[key], str) or not value[key].strip()
+    )
     missing = sorted({"label", "sits"} - value.keys())
     for keys, zh, en in (
         (unknown, "不认识", "not known"),
@@ -87,6 +83,8 @@ def _role(findings: Findings, text: str, role_id: str, value: Any) -> Role | Non
 
 
 def _line(text: str, key: str) -> int | None:
-    pattern = re.compile(rf"^\s*(?:\[roles\.\"?{re.escape(key)}\"?\]|\"?{re.escape(key)}\"?\s*=)", re.MULTILINE)
+    pattern = re.compile(
+        rf"^\s*(?:\[roles\.\"?{re.escape(key)}\"?\]|\"?{re.escape(key)}\"?\s*=)", re.MULTILINE
+    )
     found = pattern.search(text)
     return text.count("\n", 0, found.end()) + 1 if found else None

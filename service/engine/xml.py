@@ -10,7 +10,9 @@ from service.errors import AppError, Text
 Node: TypeAlias = etree._Element
 
 MOST_BYTES = 1 << 20
-MOST_ELEMENTS = 20_000
+#: A process of 300 nodes has some 6,000 elements, its shapes and flows included.
+MOST_ELEMENTS = 10_000
+MOST_ATTRIBUTES = 60
 MOST_DEPTH = 60
 
 
@@ -102,6 +104,14 @@ def _refuse_large(root: Node) -> None:
         if count > MOST_ELEMENTS:
             raise XmlError(
                 Text(f"元素超过 {MOST_ELEMENTS} 个", f"more than {MOST_ELEMENTS} elements"), line=None
+            )
+        if event == "start" and len(_node.attrib) > MOST_ATTRIBUTES:
+            raise XmlError(
+                Text(
+                    f"一个元素的属性超过 {MOST_ATTRIBUTES} 个",
+                    f"an element has more than {MOST_ATTRIBUTES} attributes",
+                ),
+                line=line_of(_node),
             )
         if depth > MOST_DEPTH:
             raise XmlError(

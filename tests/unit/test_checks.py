@@ -67,11 +67,17 @@ def process(body: str, key: str = "p", attributes: str = 'isExecutable="true" cl
 
 
 def read(body: str, **files: bytes) -> Procedure:
-    return read_all({"p.bpmn": process(body), **{name.replace("__", "."): data for name, data in files.items()}})
+    return read_all(
+        {"p.bpmn": process(body), **{name.replace("__", "."): data for name, data in files.items()}}
+    )
 
 
 def read_all(files: dict[str, bytes]) -> Procedure:
-    known = {"roles.toml": ROLES, "forms/opinion.json": json.dumps(FORM).encode(), "decisions/way.dmn": DECISION}
+    known = {
+        "roles.toml": ROLES,
+        "forms/opinion.json": json.dumps(FORM).encode(),
+        "decisions/way.dmn": DECISION,
+    }
     return read_procedure({**known, **files}, SIGNATURES, FUNCTIONS)
 
 
@@ -93,7 +99,9 @@ def around(inner: str) -> str:
     return f"{START}{user('A')}{END}{chain('S', 'A', 'E')}{inner}"
 
 
-def choice(first: str, second: str, attributes: str = "", outcomes: str = '<cl:outcome id="yes" name="是"/>') -> str:
+def choice(
+    first: str, second: str, attributes: str = "", outcomes: str = '<cl:outcome id="yes" name="是"/>'
+) -> str:
     return (
         f"{START}{user('A', outcomes)}<exclusiveGateway id='G' name='可以？' {attributes}/>{END}<endEvent id='E2'/>"
         f"{chain('S', 'A', 'G')}{first}{second}"

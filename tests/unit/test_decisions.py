@@ -101,7 +101,8 @@ def test_an_empty_cell_accepts_everything(cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", [">=", "days > 3", "not(", '"a",,"b"', "[1..]", "import os", "= 3", "a b", "true", "x.y()", "(" * 90]
+    "cell",
+    [">=", "days > 3", "not(", '"a",,"b"', "[1..]", "import os", "= 3", "a b", "true", "x.y()", "(" * 90],
 )
 def test_a_cell_that_means_nothing_is_refused(cell: str) -> None:
     with pytest.raises(ExpressionError) as refused:
@@ -140,7 +141,9 @@ def test_no_fitting_row_shows_the_inputs(policy: str) -> None:
 
 
 def test_first_takes_the_first_row_that_fits() -> None:
-    decided = read(table([(["> 3"], ['"b"']), (["> 1"], ['"a"']), (["-"], ["None"])], policy='hitPolicy="FIRST"'))
+    decided = read(
+        table([(["> 3"], ['"b"']), (["> 1"], ['"a"']), (["-"], ["None"])], policy='hitPolicy="FIRST"')
+    )
     assert [decided.evaluate({"days": n}, {})["level"] for n in (5, 2, 0)] == ["b", "a", None]
 
 
@@ -179,7 +182,10 @@ def test_other_hit_policies_are_refused(policy: str) -> None:
 
 
 def test_what_would_be_ignored_is_refused_or_told() -> None:
-    assert problem(table([(["-"], ["1"])], policy='hitPolicy="COLLECT" aggregation="SUM"'), "hit-policy").element == "t"
+    assert (
+        problem(table([(["-"], ["1"])], policy='hitPolicy="COLLECT" aggregation="SUM"'), "hit-policy").element
+        == "t"
+    )
     drawn = table([(["-"], ["1"])], extra='<inputData id="x" name="x"/>')
     assert problem(drawn, "unsupported-dmn").element == "x"
     two = table([(["-"], ["1"])], extra='<decision id="other" name="o"/>')

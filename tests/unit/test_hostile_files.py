@@ -1,0 +1,208 @@
+"""Files and expressions written to do harm are refused, quickly and in little memory."""
+
+import json
+import time
+import tracemalloc
+
+import pytest
+
+from service.engine.expressions import ExpressionError, compile_script
+from service.engine.procedure import read_procedure
+
+BPMN = (
+    '<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:cl="urn:chuanglv:bpmn:1" id="D">{}'
+    "</definitions>"
+)
+DMN = (
+    '<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/"><decision id="d"><decisionTable id="t">'
+    '<input><inputExpression><text>a</text></inputExpression></input><output name="o"/>{}'
+    "</decisionTable></decision></definitions>"
+)
+
+
+def diagram(body: str) -> dict[str, bytes]:
+    return {"p.bpmn": BPMN.format(f'<process id="p" isExecutable="true">{body}</process>').encode()}
+
+
+def script(text: str, key: str = "s") -> str:
+    return f"<scriptTask id='{key}'><script>{text}</script></scriptTask>"
+
+
+def form(**attributes: object) -> dict[str, bytes]:
+    return {"forms/f.json": json.dumps({"id": "f", "title": "f", **attributes}).encode()}
+
+
+def branches(wide: int, long: int) -> str:
+    """A parallel gateway whose branches are chains of choices: more combinations than anybody can walk through."""
+    found = (
+        "<startEvent id='S'/><parallelGateway id='F'/><parallelGateway id='J'/><endEvent id='E'/>"
+        "<sequenceFlow id='a' sourceRef='S' targetRef='F'/><sequenceFlow id='z' sourceRef='J' targetRef='E'/>"
+    )
+    for row in range(wide):
+        before = "F"
+        for column in range(long):
+            at = f"{row}_{column}"
+            found += (
+                f"<exclusiveGateway id='g{at}' default='d{at}'/><userTask id='u{at}'/><exclusiveGateway id='h{at}'/>"
+                f"<sequenceFlow id='x{at}' sourceRef='{before}' targetRef='g{at}'/>"
+                f"<sequenceFlow id='d{at}' sourceRef='g{at}' targetRef='u{at}'/>"
+                f"<sequenceFlow id='k{at}' sourceRef='u{at}' targetRef='h{at}'/>"
+                f"<sequenceFlow id='e{at}' sourceRef='g{at}' targetRef='h{at}'>"
+                "<conditionExpression>unit_id is None</conditionExpression></sequenceFlow>"
+            )
+            before = f"h{at}"
+        found += f"<sequenceFlow id='y{row}' sourceRef='{before}' targetRef='J'/>"
+    return found
+
+
+ENTITIES = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+CASES: dict[str, dict[str, bytes]] = {
+    "doctype": {"p.bpmn": b'<!DOCTYPE a [<!ENTITY a "b">]><a>&a;</a>'},
+    "a billion laughs": {"p.bpmn": f'<!DOCTYPE l [<!ENTITY l0 "lol">{ENTITIES}]><l>&l9;</l>'.encode()},
+    "a file of the machine": {"p.bpmn": b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>'},
+    "a doctype in a table": {"decisions/d.dmn": b'<!DOCTYPE a SYSTEM "http://127.0.0.1/x"><a/>'},
+    "too large": {"p.bpmn": b"<a>" + b"x" * (1 << 21) + b"</a>"},
+    "too many nodes": diagram("".join(f"<userTask id='t{n}'/>" for n in range(9_000))),
+    "more nodes than fit": diagram("".join(f"<userTask id='t{n}'/>" for n in range(400))),
+    "nested": {"p.bpmn": b"<a>" * 5_000 + b"</a>" * 5_000},
+    "nested subprocesses": diagram("<subProcess id='a'>" * 50 + "</subProcess>" * 50),
+    "too many attributes": diagram(
+        "<userTask id='x' " + " ".join(f"cl:a{n}='1'" for n in range(20_000)) + "/>"
+    ),
+    "too many lanes": diagram(
+        "<laneSet id='L'>" + "".join(f"<lane id='l{n}'/>" for n in range(3_000)) + "</laneSet>"
+    ),
+    "too many flows": diagram(
+        "<exclusiveGateway id='G'/>"
+        + "".join(f"<sequenceFlow id='f{n}' sourceRef='G' targetRef='G'/>" for n in range(3_000))
+    ),
+    "a tower of powers": diagram(script("x = 9**9**9**9")),
+    "a way into Python": diagram(script("x = ().__class__.__bases__")),
+    "an import": diagram(script("import os")),
+    "brackets": diagram(script("x = " + "(" * 3_900)),
+    "an endless sum": diagram(script("x = " + "1+" * 1_900 + "1")),
+    "many long scripts": diagram(
+        "".join(script("x = " + " or ".join(["(1 + 2)"] * 350), f"s{n}") for n in range(250))
+    ),
+    "many branches": diagram(branches(10, 8)),
+    "json nested": {"forms/f.json": b'{"components":' + b"[" * 200_000},
+    "json of long numbers": {"forms/f.json": b'{"components":[],"a":' + b"1" * 900_000 + b"}"},
+    "json of components": form(
+        components=[{"type": "textfield", "key": f"k{n}", "label": "x"} for n in range(5_000)]
+    ),
+    "a costly pattern": form(
+        components=[{"type": "textfield", "key": "k", "label": "x", "validate": {"pattern": "(a+)+$"}}]
+    ),
+    "toml nested": {"settings.toml": b"a = " + b"[" * 100_000},
+    "toml of deep keys": {"settings.toml": (".".join(["a"] * 20_000) + " = 1").encode()},
+    "toml of quoted keys": {"settings.toml": (".".join(['"a"'] * 20_000) + " = 1").encode()},
+    "roles": {"roles.toml": b"".join(b"[roles.r%d]\nlabel='a'\nsits='*'\n" % n for n in range(5_000))},
+    "rows": {"decisions/d.dmn": DMN.format("<rule/>" * 3_000).encode()},
+    "long cells": {
+        "decisions/d.dmn": DMN.format(
+            "".join(
+                f"<rule id='r{n}'><inputEntry><text>{'[' * 60}{n}{']' * 60}</text></inputEntry>"
+                f"<outputEntry><text>{n}</text></outputEntry></rule>"
+                for n in range(490)
+            )
+        ).encode()
+    },
+    "files": {f"x{n}.toml": b"a = 1" for n in range(5_000)},
+    "a path out": {"../p.bpmn": b"<a/>"},
+    "no text": {"p.bpmn": b"\xff\xfe\x00"},
+    "nothing": {"p.bpmn": b""},
+}
+#: By which problem each is refused.
+CODES = {
+    "doctype": "not-xml",
+    "a billion laughs": "not-xml",
+    "a file of the machine": "not-xml",
+    "a doctype in a table": "not-xml",
+    "too large": "file-too-large",
+    "too many nodes": "too-large",
+    "more nodes than fit": "too-large",
+    "nested": "not-xml",
+    "nested subprocesses": "duplicate-id",
+    "too many attributes": "not-xml",
+    "too many lanes": "too-large",
+    "too many flows": "too-large",
+    "a tower of powers": "bad-script",
+    "a way into Python": "bad-script",
+    "an import": "bad-script",
+    "brackets": "bad-script",
+    "an endless sum": "bad-script",
+    "many long scripts": "too-large",
+    "many branches": "no-role",
+    "json nested": "form.json",
+    "json of long numbers": "form.json",
+    "json of components": "form.size",
+    "a costly pattern": "form.pattern",
+    "toml nested": "toml-unreadable",
+    "toml of deep keys": "toml-unreadable",
+    "toml of quoted keys": "toml-unreadable",
+    "roles": "roles-too-many",
+    "rows": "too-large",
+    "long cells": "too-large",
+    "files": "too-many-files",
+    "a path out": "unknown-file",
+    "no text": "not-xml",
+    "nothing": "not-xml",
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_hostile_files_are_refused_quickly_and_in_little_memory(name: str) -> None:
+    files = {"roles.toml": b"", **CASES[name]}
+    begun = time.monotonic()
+    found = read_procedure(files, {}, frozenset())
+    spent = time.monotonic() - begun
+    assert not found.deployable
+    assert CODES[name] in {one.code for one in found.problems}
+    # A hundredth of a second is usual; this only tells a hang from a slow machine.
+    assert spent < 5
+    tracemalloc.start()
+    try:
+        read_procedure(files, {}, frozenset())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+def test_no_more_problems_are_told_than_anybody_reads() -> None:
+    found = read_procedure(diagram("".join(f"<task id='t{n}'/>" for n in range(2_500))), {}, frozenset())
+    assert len([one for one in found.problems if one.file == "p.bpmn"]) <= 200
+
+
+EXPRESSIONS = {
+    "a text of texts": "a = 'xxxxxxxxxx'" + "\na = a + a" * 40,
+    "a list doubled": "a = [1]" + "\na = a + a" * 50,
+    "a list of lists": "a = [1]" + "\na = [a, a, a, a, a, a, a, a]" * 40,
+    "fields of fields": "a = {'k': 1}" + "\na = {'k': a, 'l': a, 'm': a, 'n': a}" * 40,
+    "loops in loops": "r = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
+    "a = [1 for b in r for c in r for d in r for e in r for f in r]",
+    "a large number": "a = 999999999" + "\na = a * a" * 20,
+    "a sum of long lists": "r = [1, 2, 3, 4, 5, 6, 7, 8]\ns = [r for a in r for b in r for c in r]\n"
+    "a = [sum(x) for x in s for y in s]",
+    "sorted again and again": "r = [3, 2, 1, 9, 8, 7, 6, 5]\ns = [a for a in r for b in r for c in r]\n"
+    "a = [sorted(s) for x in s]",
+    "compared again and again": "r = [1, 2, 3, 4, 5, 6, 7, 8]\ns = [a for a in r for b in r for c in r]\n"
+    "a = [s == s for x in s]",
+    "searched again and again": "r = [1, 2, 3, 4, 5, 6, 7, 8]\ns = [a for a in r for b in r for c in r]\n"
+    "a = [9 in s for x in s]",
+}
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_hostile_expressions_end_in_an_error_that_says_why(name: str) -> None:
+    tracemalloc.start()
+    begun = time.monotonic()
+    try:
+        with pytest.raises(ExpressionError) as refused:
+            compile_script(EXPRESSIONS[name]).execute({}, {})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert any(word in refused.value.text.zh for word in ("太", "不是数字"))
+    assert peak < 10_000_000
+    assert time.monotonic() - begun < 5
