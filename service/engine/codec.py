@@ -1,7 +1,7 @@
 """Keeps an instance between two steps: its tokens and what they changed, without the specs, in few bytes.
 
 The bytes are a format version and zlib-compressed JSON. A token is a row: number, parent's number, name of its
-spec, state, the variables that differ from its parent's, internal facts. A later format gets the next version and
+spec, state, the variables that differ from those it began with, internal facts. A later format gets the next version and
 a function in `_MIGRATIONS` that turns the older JSON into it; stored states of earlier releases stay in the tests.
 """
 
@@ -46,24 +46,18 @@ def encode(flow: Flow) -> bytes:
 
 def _rows(scope: Any) -> list[list[Any]]:
     rows = []
-    tasks = scope.tasks
-    for token in tasks.values():
-        parent = tasks.get(token._parent)
-        data = token.data
-        if parent is None:
-            changed = data
-        elif data is parent.data:
-            changed = None
-        else:
-            before = parent.data
+    for token in scope.tasks.values():
+        data, before = token.data, token.entry
+        changed = data if token._parent is None else None
+        if data is not before:
             changed = {
                 name: value
                 for name, value in data.items()
                 if (known := before.get(name, _MISSING)) is not value and known != value
-            } or None
+            }
         row = [token.id, token._parent, token.task_spec.name, token._state]
         if token.internal_data:
-            row += [changed, token.internal_data]
+            row += [changed or None, token.internal_data]
         elif changed:
             row.append(changed)
         rows.append(row)
@@ -106,13 +100,13 @@ def _restore(scope: Any, rows: list[list[Any]], ready: list[Token]) -> None:
         parent = tasks.get(parent_number)
         changed = rest[0] if rest else None
         token.restore(scope, spec, number, parent, state)
+        token.internal_data = rest[1] if len(rest) > 1 else {}
+        tasks[number] = token
         if parent is None:
             token.data = changed or {}
             scope.task_tree = token
         else:
-            token.data = {**parent.data, **changed} if changed else parent.data
-        token.internal_data = rest[1] if len(rest) > 1 else {}
-        tasks[number] = token
+            token.data = {**token.entry, **changed} if changed else token.entry
         if state & LIVE:
             live[number] = token
             if state == TaskState.READY and not spec.stops:

@@ -15,7 +15,6 @@ from service.engine.tokens import Flow, Token
 
 #: Rounds of a loop that stay: the one that runs and the newest finished one.
 ROUNDS_KEPT = 2
-_MISSING = object()
 
 
 def fold(flow: Flow) -> int:
@@ -92,14 +91,10 @@ def _splice(first: Token, later: Token) -> int:
         return 0
     parent = first.parent
     entry = later.entry
-    known = parent.data
-    later.internal_data.pop("entry", None)
-    changed = {name: value for name, value in entry.items() if known.get(name, _MISSING) is not value}
-    if changed:
-        later.internal_data["entry"] = changed
     later.parent._children.remove(later.id)
     parent._children[parent._children.index(first.id)] = later.id
     later._parent = parent.id
+    later.begin_with(entry)
     top = later.workflow.top_workflow
     for one in between:
         one.workflow.tasks.pop(one.id, None)

@@ -36,6 +36,8 @@ class Node(BpmnSpecMixin):  # type: ignore[misc]  # Spiff is untyped
 
     #: Whether tokens stop here until somebody from outside moves them.
     stops = False
+    #: Whether this is an event at an activity's border.
+    at_border = False
 
     def __init__(self, wf_spec: Any, *, element: Element, process_key: str, **attributes: Any) -> None:
         """Be `element` of the process `process_key` in `wf_spec`."""
@@ -326,6 +328,8 @@ class Catch(Node):
 class Boundary(Catch):
     """An event at the border of an activity, interrupting it or not."""
 
+    at_border = True
+
     def wait(self, token: Token) -> bool:
         """Wait, seeing what the activity sees."""
         token.data = current(token.parent)
@@ -335,6 +339,7 @@ class Boundary(Catch):
         """Leave the activity, or let a branch begin beside it; a message may then come again."""
         holder = token.parent
         token.data = current(holder)
+        token.begin_with(token.data)
         self.note(token, "entered")
         if self.element.interrupting:
             interrupt(holder, token)

@@ -85,12 +85,34 @@ class Token(Task):  # type: ignore[misc]  # Spiff is untyped
         return str(self.id)
 
     @property
-    def entry(self) -> Variables:
-        """The variables this token began with; folding keeps what lay between."""
+    def base(self) -> Variables:
+        """The variables of where this token came from, which no longer change.
+
+        An event at an activity's border comes from where the activity came from: that one's own still change.
+        """
         parent = self.parent
-        data: Variables = self.data if parent is None else parent.data
+        if parent is None:
+            data: Variables = self.data
+        elif self.task_spec.at_border:
+            data = parent.entry
+        else:
+            data = parent.data
+        return data
+
+    @property
+    def entry(self) -> Variables:
+        """The variables this token began with: `base`, and what folding or an activity's course had added to it."""
         kept = self.internal_data.get("entry")
-        return {**data, **kept} if kept else data
+        return {**self.base, **kept} if kept else self.base
+
+    def begin_with(self, data: Variables) -> None:
+        """Let `data` be what this token began with; it holds at least what `base` does."""
+        base = self.base
+        kept = {name: value for name, value in data.items() if name not in base or base[name] != value}
+        if kept:
+            self.internal_data["entry"] = kept
+        else:
+            self.internal_data.pop("entry", None)
 
     def _add_child(self, task_spec: Any, state: int = TaskState.FUTURE) -> "Token":
         return Token(self.workflow, task_spec, self, state)

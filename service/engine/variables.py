@@ -74,39 +74,46 @@ def assigned(token: Token) -> set[str]:
     return found.difference(token.internal_data.get("received", ()))
 
 
-def _path(token: Token) -> list[Token]:
-    found = [token]
-    while (parent := found[-1].parent) is not None:
-        found.append(parent)
+def _path(token: Token) -> set[int]:
+    found = set()
+    current_token: Token | None = token
+    while current_token is not None:
+        found.add(current_token.id)
+        current_token = current_token.parent
     return found
 
 
 def assigned_since(token: Token, ancestors: set[int]) -> set[str]:
     """Return the names set on the way from the first token above that is in `ancestors` down to `token`."""
     found: set[str] = set()
-    current: Token | None = token
-    while current is not None and current.id not in ancestors:
-        found |= assigned(current)
-        current = current.parent
+    # What left an activity by its border did so before the activity had set what it set.
+    by_border = False
+    above: Token | None = token
+    while above is not None and above.id not in ancestors:
+        if not by_border:
+            found |= assigned(above)
+        by_border = above.task_spec.at_border
+        above = above.parent
+    if above is not None and above is not token and above.task_spec.boundary and not by_border:
+        found |= assigned(above)
     return found
 
 
 def together(tokens: Sequence[Token]) -> Variables:
     """Return what branches of one scope hold together, given oldest first; later changes count over earlier."""
     first = tokens[0]
+    data = current(first)
     if len(tokens) == 1:
-        return current(first)
-    data = dict(current(first))
-    seen = {one.id for one in _path(first)}
+        return data
+    data = dict(data)
+    seen = _path(first)
     for token in tokens[1:]:
-        if token.id in seen:
-            continue
         own = current(token)
         names = assigned_since(token, seen) | {name for name in own if name not in data}
         if own is not token.data:
             names |= {name for name, value in own.items() if token.data.get(name, _MISSING) is not value}
         data.update({name: own[name] for name in names})
-        seen |= {one.id for one in _path(token)}
+        seen |= _path(token)
     return data
 
 
@@ -121,15 +128,9 @@ def current(token: Token) -> Variables:
 
 def hand_on(ended: Token, others: Iterable[Token]) -> None:
     """Give what a branch set before it ended to those of its scope that still run, if they did not set it too."""
-    above = {one.id for one in _path(ended)}
+    above = _path(ended)
     for other in others:
-        branch: Token | None = other
-        while branch is not None and branch.id not in above:
-            branch = branch.parent
-        # Where the running branch is the activity the ended one sprang from, that one has set nothing since.
-        fork = {one.id for one in _path(branch)} if branch is not None else set()
-        names = assigned_since(ended, fork)
-        names -= assigned_since(other, fork)
+        names = assigned_since(ended, _path(other)) - assigned_since(other, above)
         _receive(other, {name: ended.data[name] for name in names})
 
 
@@ -137,20 +138,10 @@ def _receive(token: Token, values: Variables) -> None:
     changed = {name: value for name, value in values.items() if token.data.get(name, _MISSING) != value}
     if not changed:
         return
-    # What sprang from this token earlier has not set these names: its parent's data moved away from under it.
-    unset = [(child, changed.keys() - assigned(child)) for child in token.children]
     token.data = {**token.data, **changed}
-    _mark_received(token, changed.keys())
-    for child, names in unset:
-        _mark_received(child, names)
+    token.internal_data["received"] = sorted({*token.internal_data.get("received", ()), *changed})
     scope = token.workflow.top_workflow.subprocesses.get(token.id)
     if scope is not None:
         for inner in list(scope.live.values()):
             inside = assigned_since(inner, set())
             _receive(inner, {name: value for name, value in changed.items() if name not in inside})
-
-
-def _mark_received(token: Token, names: Iterable[str]) -> None:
-    marked = {*token.internal_data.get("received", ()), *names}
-    if marked:
-        token.internal_data["received"] = sorted(marked)
