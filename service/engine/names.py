@@ -214,7 +214,7 @@ def _check_variables(parts: Parts, diagram: Diagram, known: set[str]) -> None:
                 node,
                 known,
             )
-    for form_id in sorted(forms_of(diagram)):
+    for form_id in sorted(forms_of(diagram, shown=False)):
         form = parts.forms.get(form_id)
         for name in sorted(form_reads(form) - known) if form is not None else ():
             _report(diagram, name, f"表单 {form_id}", f"the form {form_id}", diagram.process, known)

@@ -69,11 +69,11 @@ def _expressions(element: Element) -> Iterator[Expression]:
     yield from (one for one in given if one is not None)
 
 
-def forms_of(diagram: Diagram) -> frozenset[str]:
-    """Return the ids of the forms a diagram names, shown ones included."""
-    return frozenset(
-        form for one in diagram.elements.values() for form in (one.form, *one.shows) if form is not None
-    )
+def forms_of(diagram: Diagram, *, shown: bool) -> frozenset[str]:
+    """Return the ids of the forms people fill in, with `shown` also of those a step only shows."""
+    elements = diagram.elements.values()
+    filled = {one.form for one in elements if one.form is not None}
+    return frozenset(filled.union(*(one.shows for one in elements)) if shown else filled)
 
 
 def called_by(parts: Parts, key: str) -> tuple[str, ...]:
@@ -103,11 +103,13 @@ def reached(parts: Parts, key: str) -> Reach:
         diagram = parts.diagrams[one]
         files.add(diagram.file)
         names |= own_reads(parts, diagram)
-        for form_id in forms_of(diagram):
+        filled = forms_of(diagram, shown=False)
+        for form_id in forms_of(diagram, shown=True):
             form = parts.forms.get(form_id)
             if form is not None:
                 files.add(form.file)
-                names |= form_reads(form) | _source_names(form)
+                # A form that is only shown is not prefilled: it reads nothing.
+                names |= form_reads(form) | _source_names(form) if form_id in filled else frozenset()
         for element in diagram.elements.values():
             table = parts.decisions.get(element.decision or "")
             if table is not None:
