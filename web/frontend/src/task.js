@@ -9,6 +9,7 @@ const words = english
   : { saving: '正在保存…', failed: '未保存：', sending: '正在上传 ', remove: '移除', offline: '网络不通，您填写的内容还在页面上' };
 
 if (form) {
+  form.classList.add('is-live');
   const items = form.querySelector('#form-items');
   const saved = form.querySelector('[data-saved]');
   let changed = false;
