@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import settings_for
 from tests.workflows import city as cities
+from tests.workflows.applying import open_applying
 from tests.workflows.city import City
 from tests.workflows.titled import open_titled
 
@@ -51,6 +52,17 @@ def titled(city_template: Path, tmp_path: Path) -> Iterator[City]:
     path = tmp_path / "chuanglv.sqlite3"
     shutil.copyfile(city_template, path)
     one = open_titled(settings_for(tmp_path, f"sqlite:///{path}"))
+    yield one
+    assert one.troubles() == []
+    one.system.database.dispose()
+
+
+@pytest.fixture
+def applying(city_template: Path, tmp_path: Path) -> Iterator[City]:
+    """The city with applications deployed and the plan year 2026 in force."""
+    path = tmp_path / "chuanglv.sqlite3"
+    shutil.copyfile(city_template, path)
+    one = open_applying(settings_for(tmp_path, f"sqlite:///{path}"))
     yield one
     assert one.troubles() == []
     one.system.database.dispose()
