@@ -6,7 +6,7 @@ import pkgutil
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -163,10 +163,13 @@ def function_names() -> frozenset[str]:
 
 
 def read(files: Mapping[str, bytes]) -> Procedure:
-    """Read and check a set of procedure files against this vocabulary."""
+    """Read and check a set of procedure files against this vocabulary and the campaign's names."""
+    from service.campaign import known_names
     from service.engine.procedure import read_procedure
 
-    return read_procedure(files, signatures(), function_names())
+    procedure = read_procedure(files, signatures(), function_names())
+    unknown = tuple(known_names.problems(procedure))
+    return replace(procedure, problems=unknown + procedure.problems) if unknown else procedure
 
 
 def _fits(value: Any, hint: Any) -> bool:
