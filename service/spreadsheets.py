@@ -128,17 +128,23 @@ def _sheet(sheet: Any) -> Sheet:
     heading: list[Cell] = []
     rows: list[list[Cell]] = []
     left_out = False
-    for cells in sheet.iter_rows(max_row=MOST_ROWS * 2, max_col=MOST_COLUMNS):
+    for index, cells in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS + 1)):
+        if len(rows) == MOST_ROWS or index > MOST_ROWS * 2:
+            left_out = any(one.value is not None for one in cells) or index > MOST_ROWS * 2
+            if left_out:
+                break
+            continue
         # Empty cells do not know where they are; the others of their row do.
         number = next((one.row for one in cells if getattr(one, "row", None) is not None), 0)
         row = [_cell(one, f"{column_letter(place)}{number}") for place, one in enumerate(cells)]
-        if not any(one.value is not None or one.formula for one in row):
+        while row and row[-1].value is None and not row[-1].formula:
+            row.pop()
+        if not row:
             continue
+        if len(row) > MOST_COLUMNS:
+            raise _refused(f"超过 {MOST_COLUMNS} 列", f"more than {MOST_COLUMNS} columns")
         if not heading:
             heading = row
-        elif len(rows) == MOST_ROWS:
-            left_out = True
-            break
         else:
             rows.append(row)
     return Sheet(str(sheet.title), heading, rows, left_out)

@@ -76,7 +76,7 @@ def _weakness(password: str, context: Iterable[str]) -> Text | None:
     rest = lowered
     for word in sorted({*_CONTEXT, *_words(context)}, key=len, reverse=True):
         rest = rest.replace(word, "")
-    if len(rest) < 6:
+    if len(rest) < 8:
         return Text(
             "口令主要由登录名、姓名或系统名称组成，请换一个",
             "The password is mostly made of the login, the name or the system's name; choose another",

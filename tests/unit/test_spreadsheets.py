@@ -1,0 +1,107 @@
+"""Reading XLSX files: values with their addresses; hostile ones are refused."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+import pytest
+from openpyxl import Workbook
+
+from service import spreadsheets
+from service.errors import Invalid
+
+
+def workbook(*rows: list[object]) -> bytes:
+    book = Workbook()
+    sheet = book.worksheets[0]
+    sheet.title = "机构"
+    for row in rows:
+        sheet.append(row)
+    target = io.BytesIO()
+    book.save(target)
+    return target.getvalue()
+
+
+def rebuilt(data: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
+        for one in old.infolist():
+            new.writestr(one.filename, change(one.filename, old.read(one)))
+    return target.getvalue()
+
+
+def test_values_come_with_their_addresses() -> None:
+    data = workbook(
+        ["代码", "日期", "数"],
+        [],
+        [" A-1 ", datetime(2026, 3, 1, 8, tzinfo=UTC).replace(tzinfo=None), 610402],
+        [None, None, True],
+    )
+    (sheet,) = spreadsheets.read(data)
+    assert sheet.name == "机构"
+    assert [one.value for one in sheet.heading] == ["代码", "日期", "数"]
+    assert [(one.address, one.value) for one in sheet.rows[0]] == [
+        ("A3", "A-1"),
+        ("B3", date(2026, 3, 1)),
+        ("C3", 610402),
+    ]
+    assert sheet.rows[1][2].address == "C4"
+
+
+def test_a_formula_is_marked_and_has_no_value() -> None:
+    (sheet,) = spreadsheets.read(workbook(["代码"], ['=HYPERLINK("http://example.invalid")']))
+    assert sheet.rows[0][0].formula
+    assert sheet.rows[0][0].value is None
+
+
+def test_rows_beyond_the_limit_are_not_read_in_silence() -> None:
+    rows: list[list[object]] = [["代码"]] + [[str(number)] for number in range(spreadsheets.MOST_ROWS + 1)]
+    (sheet,) = spreadsheets.read(workbook(*rows))
+    assert len(sheet.rows) == spreadsheets.MOST_ROWS
+    assert sheet.rows_left_out
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"PK\x03\x04 and then nothing", b"\xd0\xcf\x11\xe0 an old xls", b"a,b\n1,2\n"]
+)
+def test_what_is_no_workbook_is_refused(data: bytes) -> None:
+    with pytest.raises(Invalid):
+        spreadsheets.read(data)
+
+
+def test_a_zip_of_something_else_is_refused() -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("word/document.xml", "<a/>")
+    with pytest.raises(Invalid):
+        spreadsheets.read(target.getvalue())
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked_whole() -> None:
+    target = io.BytesIO(workbook(["代码"]))
+    with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/media/zeros.xml", b"0" * (spreadsheets.LARGEST_UNPACKED + 1))
+    assert len(target.getvalue()) < spreadsheets.LARGEST
+    with pytest.raises(Invalid) as caught:
+        spreadsheets.read(target.getvalue())
+    assert "解压" in caught.value.text.zh
+
+
+def test_entities_are_refused() -> None:
+    def declare(name: str, content: bytes) -> bytes:
+        if name != "xl/worksheets/sheet1.xml":
+            return content
+        return b'<!DOCTYPE x [<!ENTITY a "b">]>' + content
+
+    with pytest.raises(Invalid) as caught:
+        spreadsheets.read(rebuilt(workbook(["代码"]), declare))
+    assert "实体" in caught.value.text.zh
+
+
+def test_a_broken_sheet_is_refused() -> None:
+    def cut(name: str, content: bytes) -> bytes:
+        return content[: len(content) // 2] if name == "xl/worksheets/sheet1.xml" else content
+
+    with pytest.raises(Invalid):
+        spreadsheets.read(rebuilt(workbook(["代码"], ["x"]), cut))
