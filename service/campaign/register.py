@@ -190,6 +190,12 @@ def areas(connection: Connection) -> list[Choice]:
     return [Choice(row.code, Text(row.name, row.name_en or row.name)) for row in rows]
 
 
+def every_area(connection: Connection) -> list[Choice]:
+    """Return all areas by code."""
+    rows = connection.execute(select(area.c.code, area.c.name, area.c.name_en).order_by(area.c.code))
+    return [Choice(row.code, Text(row.name, row.name_en or row.name)) for row in rows]
+
+
 def kinds(connection: Connection) -> list[Choice]:
     """Return the kinds of units in order."""
     rows = connection.execute(select(unit_kind).order_by(unit_kind.c.position))
