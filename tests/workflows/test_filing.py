@@ -80,7 +80,8 @@ def test_r29_filed_in_time_with_two_receipts(titled: City) -> None:
     titled.move_to("2026-06-20 10:00")
     submit(titled)
     sealed = filing(titled).package_sha256
-    assert sealed is not None and len(sealed) == 64
+    assert sealed is not None
+    assert len(sealed) == 64
     receive(titled, paper_on="2026-06-20")
     done = filing(titled)
     assert (done.state, done.late, done.number) == ("filed", False, "咸创绿备〔2026〕1号")

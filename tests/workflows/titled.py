@@ -1,4 +1,4 @@
-"""A city with titles: bodies above it, applicants, a plan year in force, and short ways to a title or an application."""
+"""A city with titles: bodies above it, applicants, a plan year in force, short ways to titles and applications."""
 
 from datetime import date
 from typing import Any
