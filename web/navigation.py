@@ -1,5 +1,6 @@
 """What a person finds at the side of every page: by what they may do, never by the procedure's names."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flask import request, url_for
@@ -72,13 +73,20 @@ def sections(person: Person) -> list[Section]:
 
 def seats(person: Person) -> list[str]:
     """Return what a person holds, in words: organisation and role, or duty."""
+    return seats_of([person])[person.id]
+
+
+def seats_of(persons: Iterable[Person]) -> dict[str, list[str]]:
+    """Return by id what each of several people holds, in words."""
     with current_system().database.read() as connection:
         roles = roles_in_force(connection)
-    found = []
-    for one in person.memberships:
-        label = duties.LABELS.get(one.role) or (roles[one.role].label if one.role in roles else None)
-        if label is not None:
-            found.append(" · ".join(part for part in (one.organisation_name, say(label)) if part))
+    found: dict[str, list[str]] = {}
+    for person in persons:
+        held = found.setdefault(person.id, [])
+        for one in person.memberships:
+            label = duties.LABELS.get(one.role) or (roles[one.role].label if one.role in roles else None)
+            if label is not None:
+                held.append(" · ".join(part for part in (one.organisation_name, say(label)) if part))
     return found
 
 

@@ -137,7 +137,9 @@ def _form(login: str = "", words: Text | None = None) -> str:
 
 
 def _demo_people() -> list[tuple[Person, str]]:
-    return [(one, "；".join(navigation.seats(one))) for one in demo_people.list_people(current_system())]
+    found = demo_people.list_people(current_system())
+    held = navigation.seats_of(found)
+    return [(one, "；".join(held[one.id])) for one in found]
 
 
 def _address() -> str:
