@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from service.campaign import applications
+from service.campaign import applications, settings, titles
 from service.clock import city_day
 from service.config import Settings
 from service.identity import people
 from service.inbox import TaskView
 from service.store.application import application as application_table
 from tests.workflows.city import SINCE, City, rows_of
-from tests.workflows.titled import open_titled, tell, year_id
+from tests.workflows.titled import open_titled, tell, title, year_id
 
 APPLYING = (
     "application",
@@ -30,9 +30,9 @@ INSPECTORS = ("inspector-1", "inspector-2", "inspector-3", "inspector-4")
 Points = Mapping[str, float]
 
 
-def open_applying(settings: Settings) -> City:
+def open_applying(where: Settings) -> City:
     """Open the city with applications deployed, the year in force, and inspectors."""
-    city = open_titled(settings, *APPLYING)
+    city = open_titled(where, *APPLYING)
     for login, role, body in (
         *((one, "inspector", "office") for one in INSPECTORS),
         ("poster", "publisher", "office"),
@@ -225,6 +225,29 @@ def name_them(city: City, number: str | None = None) -> None:
     )
     city.do("head", "Countersign", "agree")
     city.do("chair", "Sign", "sign", {"list_checked": True})
+
+
+def revoke(city: City, title_id: str) -> None:
+    """Revoke a title by a decision."""
+    with city.system.database.write() as connection:
+        at = city.system.now(connection)
+        titles.set_state(
+            connection,
+            title_id,
+            "revoked",
+            reason="事故",
+            decided_by="命名机关",
+            decided_on=at.date(),
+            decision_number="撤1",
+            at=at,
+        )
+    assert title(city, title_id).state == "revoked"
+
+
+def decide(city: City, key: str, value: object) -> None:
+    """Decide a setting of the year."""
+    with city.system.database.write() as connection:
+        settings.change(connection, year_id(city), key, value, at=city.system.now(connection), by=None)
 
 
 def _add(city: City, login: str, role: str, organisation: str) -> None:

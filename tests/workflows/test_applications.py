@@ -1,0 +1,378 @@
+"""Applications: routing, the deadline at the office, prerequisites, corrections, withdrawal."""
+
+import pytest
+
+from service import matters
+from service.errors import Conflict, Invalid
+from service.store import procedure as tables
+from tests.workflows.applying import (
+    begin,
+    check,
+    decide,
+    deliberate,
+    fill,
+    form_data,
+    form_team,
+    forward,
+    inspect,
+    name_them,
+    post,
+    review,
+    revoke,
+    the_application,
+    to_the_office,
+)
+from tests.workflows.city import City
+from tests.workflows.titled import grant, sent, tell, waits_for
+
+
+def routed(city: City, unit: str) -> tuple[str, str]:
+    """Channel and recommending body of a unit's application at city level."""
+    begin(city, unit)
+    mine = the_application(city, unit)
+    body = next(code for code, key in city.bodies.items() if key == mine.recommender_id)
+    return mine.channel, body
+
+
+def test_r08_a_unit_of_a_municipal_system_applies_through_its_department(applying: City) -> None:
+    assert routed(applying, "school") == ("municipal_department", "education")
+
+
+def test_r09_a_military_unit_applies_through_the_garrison_and_is_withheld(applying: City) -> None:
+    city = applying
+    assert routed(city, "barracks") == ("military", "garrison")
+    with city.system.database.read() as connection:
+        names = connection.scalars(tables.matter.select().with_only_columns(tables.matter.c.title)).all()
+    assert [one for one in names if "市级" in one] == ["某涉军单位：2026 年市级绿色单位申报"]
+
+
+def test_r10_all_others_apply_where_they_lie(applying: City) -> None:
+    grant(applying, "hotel", "county", on="2025-06-01", namer="sanyuan", term=False)
+    assert routed(applying, "hotel") == ("territorial", "sanyuan")
+
+
+def arrive(city: City, moment: str) -> None:
+    """Let the department forward the school's application at a moment; the unit was in time."""
+    begin(city, "school")
+    city.move_to("2026-07-20 10:00")
+    fill(city, "school")
+    review(city, "education")
+    city.move_to(moment)
+    forward(city, "education")
+
+
+def test_r13_what_arrives_in_the_last_minute_is_in_time(applying: City) -> None:
+    arrive(applying, "2026-08-10 23:59")
+    assert the_application(applying, "school").in_time is True
+    assert applying.waiting("clerk", "Check")
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_r13_what_the_channel_sends_a_minute_later_is_late_and_is_decided(applying: City, accepted: bool) -> None:
+    city = applying
+    arrive(city, "2026-08-11 00:00")
+    mine = the_application(city, "school")
+    assert (mine.in_time, mine.state) == (False, "late_pending")
+    assert not city.waiting("clerk", "Check")
+    tell(city, "late_acceptance_answered", mine.id, result="accepted" if accepted else "refused")
+    if accepted:
+        check(city)
+        assert the_application(city, "school").state == "inspecting"
+    else:
+        assert the_application(city, "school").state == "office_refused"
+
+
+def test_r13_a_late_correction_needs_no_second_decision(applying: City) -> None:
+    city = applying
+    arrive(city, "2026-08-11 00:00")
+    tell(city, "late_acceptance_answered", the_application(city, "school").id, result="accepted")
+    check(city, "correct")
+    city.do("of-school", "Correct", "resubmit", form_data)
+    assert city.waiting("clerk", "Check")
+
+
+def test_r13_a_unit_hears_which_window_is_closed_and_may_say_that_it_is_late(applying: City) -> None:
+    city = applying
+    begin(city, "school")
+    with pytest.raises(Conflict, match="将于 2026-07-01"):
+        fill(city, "school")
+    city.move_to("2026-08-11 00:00")
+    with pytest.raises(Conflict, match=r"2026-08-10 24:00 关闭；可延期者：市创绿组委会"):
+        fill(city, "school")
+    fill(city, "school", "submit_late", opinion="停电")
+    assert the_application(city, "school").state == "channel_review"
+
+
+def test_r20_the_title_one_level_below_is_needed(applying: City) -> None:
+    city = applying
+    begin(city, "village")
+    assert the_application(city, "village").state == "refused"
+    shown = city.task("of-village", "Read")
+    assert "逐级申报" in str(shown.filling.data["why_refused"])
+    city.do("of-village", "Read", "read")
+    assert [one["result"] for one in sent(city, "application_finished")] == ["refused"]
+    grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)
+    begin(city, "village")
+    assert the_application(city, "village").state == "draft"
+
+
+@pytest.mark.parametrize(
+    ("prepare", "why"),
+    [
+        (lambda city: grant(city, "school", "city", on="2024-01-10", term=False), "已持有"),
+        (lambda city: begin(city, "school"), "在办申报"),
+        (lambda city: revoke(city, grant(city, "school", "city", on="2024-01-10", term=False)), "间隔"),
+    ],
+)
+def test_r20_what_else_refuses_an_application(applying: City, prepare: object, why: str) -> None:
+    city = applying
+    assert callable(prepare)
+    prepare(city)
+    begin(city, "school")
+    assert the_application(city, "school").state == "refused"
+    assert why in str(city.task("of-school", "Read").filling.data["why_refused"])
+
+
+def test_r20_a_unit_may_not_apply_below_its_entry_level(applying: City) -> None:
+    begin(applying, "school", "county")
+    assert "起始级别" in str(applying.task("of-school", "Read").filling.data["why_refused"])
+
+
+def test_r20_an_expired_title_supports_nothing_until_it_is_renewed(applying: City) -> None:
+    city = applying
+    grant(city, "village", "county", on="2020-06-01", namer="qindu", term=False)
+    begin(city, "village")
+    assert "待复查" in str(city.task("of-village", "Read").filling.data["why_refused"])
+
+
+def test_r20_an_expired_title_supports_an_application_where_the_year_says_so(applying: City) -> None:
+    city = applying
+    decide(city, "expired_title_supports", True)
+    grant(city, "village", "county", on="2020-06-01", namer="qindu", term=False)
+    begin(city, "village")
+    assert the_application(city, "village").state == "draft"
+
+
+def test_r20_the_title_is_checked_again_at_submission(applying: City) -> None:
+    city = applying
+    held = grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)
+    begin(city, "village")
+    revoke(city, held)
+    city.move_to("2026-07-02 09:00")
+    fill(city, "village")
+    assert the_application(city, "village").state == "refused"
+
+
+def test_r20_the_title_is_checked_again_at_forwarding(applying: City) -> None:
+    city = applying
+    held = grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)
+    begin(city, "village")
+    city.move_to("2026-07-02 09:00")
+    fill(city, "village")
+    review(city, "qindu")
+    revoke(city, held)
+    forward(city, "qindu")
+    assert the_application(city, "village").state == "not_recommended"
+
+
+def test_r20a_a_lost_title_ends_the_application_and_all_its_steps(applying: City) -> None:
+    city = applying
+    held = grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)
+    to_the_office(city, "village", "qindu")
+    assert city.open_processes("inspection") == 1
+    revoke(city, held)
+    tell(city, "title_lost", city.units["village"], title_id=held, level="county", cause="incident")
+    assert (the_application(city, "village").state, the_application(city, "village").closed) == (
+        "terminated",
+        True,
+    )
+    assert city.open_processes("inspection") == city.open_processes("application") == 0
+    assert city.ended_at("inspection") == ["End_stopped"]
+
+
+def test_r20a_another_lost_title_leaves_the_application_alone(applying: City) -> None:
+    city = applying
+    grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)
+    begin(city, "village")
+    for _ in range(2):
+        tell(city, "title_lost", city.units["village"], title_id="other", level="city", cause="failed")
+    assert the_application(city, "village").state == "draft"
+    assert len(waits_for(city, "title_lost")) == 1
+
+
+def test_r20a_a_title_lost_during_the_notice_keeps_the_unit_from_being_named(applying: City) -> None:
+    city = applying
+    held = grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)
+    to_the_office(city, "village", "qindu")
+    city.move_to("2026-08-11 09:00")
+    inspect(city, "village")
+    deliberate(city)
+    post(city)
+    city.move_to("2026-08-20 09:00")
+    revoke(city, held)
+    city.do("poster", "Conclude", "close", {"closing_text": "无异议"})
+    assert the_application(city, "village").state == "refused"
+    assert city.ended_at("municipal_naming") == ["End_none"]
+    city.move_to("2026-09-30 09:00")
+    assert city.ended_at("application") == ["End"]
+
+
+def test_r20a_a_title_lost_after_the_draft_stops_the_signature(applying: City) -> None:
+    city = applying
+    held = grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)
+    to_the_office(city, "village", "qindu")
+    city.move_to("2026-08-11 09:00")
+    inspect(city, "village")
+    deliberate(city)
+    post(city)
+    city.move_to("2026-08-20 09:00")
+    city.do("poster", "Conclude", "close", {"closing_text": "无异议"})
+    revoke(city, held)
+    with pytest.raises(Conflict, match="不能命名：取消称号后的间隔期未满"):
+        name_them(city)
+    city.do("chair", "Sign", "return", {}, "称号已取消")
+    assert city.ended_at("municipal_naming") == ["End_none"]
+    assert the_application(city, "village").state == "not_named"
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "level"),
+    [("agreed", "draft", "city"), ("downgraded", "draft", "county"), ("refused", "skip_refused", "city")],
+)
+def test_r21_levels_are_skipped_with_the_committees_consent_alone(
+    applying: City, answer: str, state: str, level: str
+) -> None:
+    city = applying
+    begin(city, "village", skip=True)
+    mine = the_application(city, "village")
+    assert [one["application_id"] for one in sent(city, "skip_consent_requested")] == [mine.id]
+    assert not city.waiting("of-village")
+    tell(city, "skip_consent_answered", mine.id, result=answer)
+    mine = the_application(city, "village")
+    assert (mine.state, mine.level, mine.consented) == (state, level, answer == "agreed")
+
+
+def test_r21_a_consented_application_is_forwarded_without_the_title_below(applying: City) -> None:
+    city = applying
+    begin(city, "village", skip=True)
+    tell(city, "skip_consent_answered", the_application(city, "village").id, result="agreed")
+    city.move_to("2026-07-02 09:00")
+    with pytest.raises(Invalid, match="主要荣誉"):
+        fill(city, "village")
+    fill(city, "village", honours="省级卫生村")
+    review(city, "qindu")
+    forward(city, "qindu")
+    assert the_application(city, "village").state == "office_intake"
+
+
+@pytest.mark.parametrize(("result", "state"), [("named", "named"), ("not_named", "not_named")])
+def test_r22_the_county_level_is_the_countys(applying: City, result: str, state: str) -> None:
+    city = applying
+    begin(city, "village", "county")
+    fill(city, "village")
+    mine = the_application(city, "village")
+    assert [one["county_id"] for one in sent(city, "county_application_submitted")] == [city.bodies["qindu"]]
+    tell(city, "county_result", mine.id, result="returned", title_id=None)
+    fill(city, "village")
+    tell(city, "county_result", mine.id, result=result, title_id="t1" if result == "named" else None)
+    assert the_application(city, "village").state == state
+
+
+def test_r30_returned_by_the_channel_and_sent_again(applying: City) -> None:
+    city = applying
+    begin(city, "school")
+    city.move_to("2026-07-02 09:00")
+    fill(city, "school")
+    review(city, "education", "return")
+    assert the_application(city, "school").state == "returned"
+    fill(city, "school")
+    review(city, "education")
+    forward(city, "education", "reconsider")
+    review(city, "education", "not_recommend")
+    assert the_application(city, "school").state == "not_recommended"
+    city.move_to("2026-08-02 09:00")
+    assert city.ended_at("application") == ["End"], "unread refusals are not waited for longer than 30 days"
+
+
+def test_r30_the_office_lists_all_at_once_and_for_two_rounds_only(applying: City) -> None:
+    city = applying
+    begin(city, "school")
+    city.move_to("2026-07-02 09:00")
+    fill(city, "school")
+    review(city, "education")
+    forward(city, "education")
+    arrived = the_application(city, "school").arrived_at
+    for _ in range(2):
+        check(city, "correct")
+        assert the_application(city, "school").state == "correction"
+        city.do("of-school", "Correct", "resubmit", form_data)
+    assert the_application(city, "school").arrived_at == arrived
+    with pytest.raises(Conflict, match="上限 2 轮"):
+        check(city, "correct")
+    check(city, "refuse")
+    assert the_application(city, "school").state == "office_refused"
+
+
+def test_r30_what_is_missing_is_told_at_once(applying: City) -> None:
+    city = applying
+    begin(city, "plant", skip=False)
+    assert the_application(city, "plant").state == "refused"
+    grant(city, "plant", "county", on="2024-06-01", namer="qindu", term=False)
+    begin(city, "plant")
+    city.move_to("2026-07-02 09:00")
+    with pytest.raises(Invalid, match=r"小组名单.*排污许可证编号.*在线监控") as told:
+        fill(city, "plant", lead_group=None, key_polluter=True)
+    assert set(told.value.facts["fields"]) == {"lead_group", "permit_number", "online_rate"}
+    fill(city, "plant", key_polluter=True, permit_number="9161", online_rate=99)
+    assert the_application(city, "plant").state == "channel_review"
+
+
+@pytest.mark.parametrize("stage", ["draft", "channel", "office", "inspection", "team"])
+def test_the_applicant_withdraws_at_any_time(applying: City, stage: str) -> None:
+    city = applying
+    begin(city, "school")
+    city.move_to("2026-07-02 09:00")
+    if stage != "draft":
+        fill(city, "school")
+    if stage not in ("draft", "channel"):
+        review(city, "education")
+        forward(city, "education")
+    if stage in ("inspection", "team"):
+        check(city)
+    if stage == "team":
+        form_team(city)
+    mine = the_application(city, "school")
+    view = matters.get(city.system, city.people["of-school"], mine.matter_id)
+    (action,) = [one for one in view.actions if one.name.zh == "撤回申报"]
+    matters.act(city.system, city.people["of-school"], action.instance_id, action.ref, reason="不报了")
+    city.settle()
+    assert the_application(city, "school").state == "withdrawn"
+    assert [one["result"] for one in sent(city, "application_finished")] == ["withdrawn"]
+    for process in ("application", "channel_review", "office_intake", "inspection"):
+        assert city.open_processes(process) == 0, process
+
+
+def test_a_withdrawn_unit_may_apply_again_in_the_same_year(applying: City) -> None:
+    city = applying
+    test_the_applicant_withdraws_at_any_time(city, "draft")
+    first = the_application(city, "school").id
+    begin(city, "school")
+    again = the_application(city, "school")
+    assert (again.state, again.previous_id) == ("draft", first)
+
+
+def test_a_recommended_unit_goes_up_after_the_notice(applying: City) -> None:
+    city = applying
+    grant(city, "school", "city", on="2024-01-10", term=False)
+    to_the_office(city, "school", "education", level="province")
+    city.move_to("2026-08-11 09:00")
+    inspect(city, "school")
+    deliberate(city, "province")
+    post(city)
+    city.move_to("2026-08-25 09:00")
+    city.do("poster", "Conclude", "close", {"closing_text": "无异议"})
+    mine = the_application(city, "school")
+    assert [one["application_id"] for one in sent(city, "upward_recommendation_requested")] == [mine.id]
+    assert city.open_processes("municipal_naming") == 0
+    tell(city, "upward_answered", mine.id, result="named", title_id="t1")
+    assert the_application(city, "school").state == "named"
