@@ -1,8 +1,9 @@
 """Keeps an instance between two steps: its tokens and what they changed, without the specs, in few bytes.
 
 The bytes are a format version and zlib-compressed JSON. A token is a row: number, parent's number, name of its
-spec, state, the variables that differ from those it began with, internal facts. A later format gets the next version and
-a function in `_MIGRATIONS` that turns the older JSON into it; stored states of earlier releases stay in the tests.
+spec, state, the variables that differ from those it began with, internal facts. A later format gets the next
+version and a function in `_MIGRATIONS` that turns the older JSON into it; stored states of earlier releases stay
+in the tests.
 """
 
 import zlib
@@ -67,6 +68,13 @@ def _rows(scope: Any) -> list[list[Any]]:
 def decode(blob: bytes, specs: Specs) -> Flow:
     """Return the instance the bytes hold. Raises `EngineIncident` when its diagram lacks an element it needs."""
     version = blob[0]
+    if version > FORMAT:
+        raise EngineIncident(
+            Text(
+                "这个实例由更新的系统版本保存，请先升级本系统",
+                "this instance was stored by a newer release; upgrade this system first",
+            )
+        )
     state = orjson.loads(zlib.decompress(memoryview(blob)[1:]))
     while version != FORMAT:
         state, version = _MIGRATIONS[version](state), version + 1

@@ -10,8 +10,9 @@ from typing import Any
 from SpiffWorkflow import TaskState
 
 from service.engine import patches
-from service.engine.nodes import Boundary
+from service.engine.events import Boundary
 from service.engine.tokens import Flow, Token
+from service.engine.variables import assigned
 
 #: Rounds of a loop that stay: the one that runs and the newest finished one.
 ROUNDS_KEPT = 2
@@ -90,17 +91,30 @@ def _splice(first: Token, later: Token) -> int:
     if not _closed(between):
         return 0
     parent = first.parent
-    entry = later.entry
+    entry, names = later.entry, _set_between(first, later)
     later.parent._children.remove(later.id)
     parent._children[parent._children.index(first.id)] = later.id
     later._parent = parent.id
     later.begin_with(entry)
+    if names:
+        later.internal_data["set"] = sorted(names)
     top = later.workflow.top_workflow
     for one in between:
         one.workflow.tasks.pop(one.id, None)
         one.workflow.live.pop(one.id, None)
         top.subprocesses.pop(one.id, None)
     return len(between)
+
+
+def _set_between(first: Token, later: Token) -> set[str]:
+    """Return the names set on the way from `first` to `later`, which itself is left out."""
+    names = set(later.internal_data.get("set", ()))
+    by_border, above = later.task_spec.at_border, later.parent
+    while above is not first.parent:
+        if not by_border:
+            names |= assigned(above)
+        by_border, above = above.task_spec.at_border, above.parent
+    return names
 
 
 def _closed(tokens: list[Token]) -> bool:

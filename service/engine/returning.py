@@ -13,7 +13,8 @@ from typing import Any
 from SpiffWorkflow import TaskState
 
 from service.engine import patches
-from service.engine.nodes import Boundary, EventChoice, UserStep, waits_at_border
+from service.engine.events import Boundary, EventChoice
+from service.engine.nodes import UserStep
 from service.engine.tokens import LIVE, Flow, Scope, Token
 from service.errors import Text
 
@@ -85,9 +86,9 @@ def go_back(flow: Flow, target: Token) -> None:
     """Undo what came of `target` and begin it anew, under a new ref."""
     undoing = _undo(flow, target)
     for token in sorted(undoing.gone.values(), key=lambda one: one.id):
-        if token.state & LIVE and not waits_at_border(token):
+        if token.state & LIVE and not token.waits_at_border:
             token.task_spec.note(token, "cancelled")
-    parent, spec, kept = target.parent, target.task_spec, target.internal_data.get("entry")
+    parent, spec, kept = target.parent, target.task_spec, _kept(target)
     for token in undoing.gone.values():
         if token.id in token.workflow.tasks and (token.parent is None or token.parent.id not in undoing.gone):
             patches.drop_branch(token)
@@ -99,18 +100,17 @@ def go_back(flow: Flow, target: Token) -> None:
         holder.task_spec.arm(holder)
     patches.reopen(flow)
     for token in undoing.waiting.values():
-        token.internal_data = {"via": token.internal_data["via"], **_entry_of(token)}
+        token.internal_data = {"via": token.internal_data["via"], **_kept(token)}
         token.data = token.entry
         token._set_state(TaskState.WAITING)
     again = parent._add_child(spec)
-    if kept:
-        again.internal_data["entry"] = kept
+    again.internal_data = kept
     spec._update(again)
 
 
-def _entry_of(token: Token) -> dict[str, Any]:
-    kept = token.internal_data.get("entry")
-    return {"entry": kept} if kept else {}
+def _kept(token: Token) -> dict[str, Any]:
+    """Return the facts of a token that say what it began with."""
+    return {name: token.internal_data[name] for name in ("entry", "set") if name in token.internal_data}
 
 
 def _before(flow: Flow, token: Token) -> Iterator[tuple[Token, Text | None]]:
@@ -127,10 +127,24 @@ def _before(flow: Flow, token: Token) -> Iterator[tuple[Token, Text | None]]:
             yield one, refusal
         scope = flow.subprocesses.get(one.id)
         if scope is not None and scope.completed and one.state == TaskState.COMPLETED:
-            pending += [(last, refusal) for last in scope.tasks.values() if not last._children]
-        if isinstance(spec, Boundary) and not spec.element.interrupting:
+            pending += [
+                (last, refusal) for last in scope.tasks.values() if not last._children and not _beside(last)
+            ]
+        if _leads_beside(one):
             refusal = _BESIDE
         pending += [(above, refusal) for above in _sources(flow, one)]
+
+
+def _leads_beside(token: Token) -> bool:
+    return isinstance(token.task_spec, Boundary) and not token.task_spec.element.interrupting
+
+
+def _beside(token: Token) -> bool:
+    """Return whether the token is on a branch an event began beside the main line of its scope."""
+    above: Token | None = token
+    while above is not None and not _leads_beside(above):
+        above = above.parent
+    return above is not None
 
 
 def _sources(flow: Flow, token: Token) -> list[Token]:
@@ -177,7 +191,7 @@ def _cancelled(undoing: _Undoing, token: Token) -> tuple[tuple[str, str], ...]:
     found = []
     for one in sorted(undoing.gone.values(), key=lambda each: each.id):
         spec = one.task_spec
-        if one is token or not one.state & LIVE or waits_at_border(one):
+        if one is token or not one.state & LIVE or one.waits_at_border:
             continue
         waits = one.state == TaskState.WAITING and not isinstance(one.parent.task_spec, EventChoice)
         if spec.stops or waits:

@@ -11,11 +11,11 @@ from typing import Any
 
 from SpiffWorkflow import TaskState
 
-from service.engine import codec, folding, nodes, returning
+from service.engine import codec, events, folding, nodes, returning
 from service.engine.model import Functions, Procedure, ProcessDefinition, Variables
 from service.engine.returning import ReturnTarget
 from service.engine.specs import specs_of
-from service.engine.tokens import EngineIncident, Flow, Sent, Token, TraceEntry
+from service.engine.tokens import EngineIncident, Flow, Sent, Token, TraceEntry, stop
 from service.engine.variables import assign, checked, together
 from service.errors import Conflict, Text
 
@@ -162,16 +162,15 @@ class Machine:
                     )
                 )
             token.run()
-        if steps:
-            self._check_alive()
-            folding.fold(flow)
+        self._check_alive()
+        folding.fold(flow)
 
     def _check_alive(self) -> None:
         flow = self._flow
         if flow.completed:
             return
         live = flow.live_tokens()
-        if any(token.task_spec.stops or isinstance(token.task_spec, nodes.Catch) for token in live):
+        if any(token.task_spec.stops or isinstance(token.task_spec, events.Catch) for token in live):
             return
         for token in live:
             if isinstance(token.task_spec, nodes.Parallel):
@@ -259,7 +258,7 @@ class Machine:
 
         Raises `Conflict` when nothing waits there, `EngineIncident` when the payload lacks what the wait reads.
         """
-        token = self._open(ref, nodes.Catch)
+        token = self._open(ref, events.Catch)
         if "key" not in token.internal_data:
             raise _gone()
         receive = token.task_spec.element.receive
@@ -280,7 +279,7 @@ class Machine:
 
     def fire(self, ref: str, at: datetime) -> None:
         """Let the timer `ref` fire. Raises `Conflict` when it is gone or not yet due."""
-        token = self._open(ref, nodes.Catch)
+        token = self._open(ref, events.Catch)
         due = token.internal_data.get("due")
         if due is None:
             raise _gone()
@@ -297,7 +296,7 @@ class Machine:
         flow.queue.clear()
         for token in sorted(flow.live.values(), key=lambda one: one.id):
             if token.id in flow.live:
-                nodes.stop(token)
+                stop(token)
         flow.completed = True
 
     def return_targets(self, ref: str) -> list[ReturnTarget]:

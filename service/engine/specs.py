@@ -12,7 +12,7 @@ from SpiffWorkflow.bpmn.parser.TaskParser import TaskParser
 from SpiffWorkflow.bpmn.parser.util import full_tag
 from SpiffWorkflow.bpmn.parser.ValidationException import ValidationException
 
-from service.engine import nodes
+from service.engine import events, nodes
 from service.engine.expressions import Expression, ExpressionError, compile_expression, compile_script
 from service.engine.extensions import BPMN
 from service.engine.model import Element, Procedure, ProcessDefinition
@@ -81,13 +81,13 @@ class _ProcessParser(ProcessParser):  # type: ignore[misc]  # Spiff is untyped
 
 
 _KINDS: dict[str, type[nodes.Node]] = {
-    "startEvent": nodes.Pass,
-    "endEvent": nodes.Throw,
-    "intermediateThrowEvent": nodes.Throw,
-    "sendTask": nodes.Throw,
-    "intermediateCatchEvent": nodes.Catch,
-    "receiveTask": nodes.Catch,
-    "boundaryEvent": nodes.Boundary,
+    "startEvent": events.StartEvent,
+    "endEvent": events.Throw,
+    "intermediateThrowEvent": events.Throw,
+    "sendTask": events.Throw,
+    "intermediateCatchEvent": events.Catch,
+    "receiveTask": events.Catch,
+    "boundaryEvent": events.Boundary,
     "userTask": nodes.UserStep,
     "serviceTask": nodes.OperationStep,
     "scriptTask": nodes.ScriptStep,
@@ -96,7 +96,7 @@ _KINDS: dict[str, type[nodes.Node]] = {
     "subProcess": nodes.Activity,
     "exclusiveGateway": nodes.Choice,
     "parallelGateway": nodes.Parallel,
-    "eventBasedGateway": nodes.EventChoice,
+    "eventBasedGateway": events.EventChoice,
 }
 
 
@@ -140,7 +140,7 @@ def _furnish(parser: _Parser, spec: nodes.Node, element: Element, node: XmlNode)
         spec.ways = _ways(file, node)
     elif isinstance(spec, nodes.Activity):
         spec.target = parser.spec_name(element.id) if element.type == "subProcess" else element.calls or ""
-    elif isinstance(spec, nodes.Throw):
+    elif isinstance(spec, events.Throw):
         spec.terminates = child(node, BPMN, "terminateEventDefinition") is not None
 
 

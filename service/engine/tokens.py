@@ -5,7 +5,6 @@ themselves. Data mappings are shared between tasks and replaced, never changed.
 """
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -83,6 +82,11 @@ class Token(Task):  # type: ignore[misc]  # Spiff is untyped
     def ref(self) -> str:
         """The name others know this token by."""
         return str(self.id)
+
+    @property
+    def waits_at_border(self) -> bool:
+        """Whether this is an event at an activity's border that has not happened."""
+        return self._state == TaskState.WAITING and bool(self.task_spec.at_border)
 
     @property
     def base(self) -> Variables:
@@ -228,8 +232,22 @@ class Scope(BpmnSubWorkflow):  # type: ignore[misc]  # Spiff is untyped
             holder._ready()
 
 
-def tokens_below(token: Token) -> Iterator[Token]:
-    """Yield what lies below a token, itself left out."""
-    found = patches.every_task(token)
-    next(found)
-    yield from found
+def disarm(token: Token) -> None:
+    """Remove the border events of an activity that still wait."""
+    for child in list(token.children):
+        if child.waits_at_border:
+            patches.drop_branch(child)
+
+
+def stop(token: Token) -> None:
+    """Cancel a live token and what runs inside it; its place in the tree stays."""
+    scope = token.workflow.top_workflow.subprocesses.get(token.id)
+    if scope is not None:
+        for inner in sorted(scope.live.values(), key=lambda one: one.id):
+            if inner.id in scope.live:
+                stop(inner)
+        patches.drop_scope(token)
+    disarm(token)
+    if not token.waits_at_border:
+        token.task_spec.note(token, "cancelled")
+    token._set_state(TaskState.CANCELLED)

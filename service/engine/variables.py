@@ -62,16 +62,17 @@ def assign(token: Token, values: Variables, element: str | None) -> None:
 
 
 def assigned(token: Token) -> set[str]:
-    """Return the names whose values this token has set, not merely received from another branch."""
-    before = token.entry
-    if token.data is before:
-        return set()
-    found = {
-        name
-        for name, value in token.data.items()
-        if (known := before.get(name, _MISSING)) is not value and known != value
-    }
-    return found.difference(token.internal_data.get("received", ()))
+    """Return the names set by a token, or in rounds folded into it; what it received of others does not count."""
+    found: set[str] = set(token.internal_data.get("set", ()))
+    data, before = token.data, token.entry
+    if data is not before:
+        found.update(
+            name
+            for name, value in data.items()
+            if (known := before.get(name, _MISSING)) is not value and known != value
+        )
+        found.difference_update(token.internal_data.get("received", ()))
+    return found
 
 
 def _path(token: Token) -> set[int]:

@@ -232,6 +232,24 @@ def test_join_that_can_never_fire_is_an_incident_and_not_silence() -> None:
     assert caught.value.element == "j"
 
 
+def test_join_that_can_never_fire_is_noticed_without_a_gateway_before_it() -> None:
+    it = run(
+        start(),
+        parallel("g", "j"),
+        users("a", "b"),
+        end(),
+        end("e2"),
+        flows("s", "g", "a", "j", "e"),
+        flows("g", "b", "e2"),
+        exclusive("never"),
+        flow("never", "j"),
+    )
+    it.do("b")
+    with pytest.raises(EngineIncident) as caught:
+        it.do("a")
+    assert caught.value.element == "j"
+
+
 def test_drawn_loop() -> None:
     it = run(
         start(),

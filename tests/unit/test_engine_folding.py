@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 from unittest import mock
 
@@ -199,7 +200,7 @@ class Draft:
 
     def _seq(self, *shapes: Shape) -> tuple[str, str]:
         ends = [self.block(one) for one in shapes]
-        self.parts += [flow(one[1], other[0]) for one, other in zip(ends, ends[1:], strict=False)]
+        self.parts += [flow(one[1], other[0]) for one, other in pairwise(ends)]
         return ends[0][0], ends[-1][1]
 
     def _xor(self, one: Shape, other: Shape) -> tuple[str, str]:
@@ -294,7 +295,7 @@ SHAPES = st.recursive(
 
 @contextmanager
 def unfolded() -> Iterator[None]:
-    with mock.patch.object(folding, "fold", lambda flow: 0):
+    with mock.patch.object(folding, "fold", return_value=0):
         yield
 
 
