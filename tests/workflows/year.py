@@ -50,3 +50,76 @@ def publish_plan(city: City, **settings: str) -> None:
         city.do(who, "countersign", "agree")
     city.do("chair", "approve", "approve")
     city.do("clerk", "issue", "issue", {"document_number": PLAN, "decided_on": "2026-03-02"})
+
+#: A split of the places over the city's four bodies: 22, 10 and 3.
+SHARES = {"qindu": (8, 4, 1), "sanyuan": (6, 2, 1), "education": (6, 3, 1), "garrison": (2, 1, 0)}
+
+
+def split_data(city: City, view: TaskView, shares: dict[str, tuple[int, int, int]] | None = None) -> dict[str, Any]:
+    """Fill in the grid of the split."""
+    by_id = {city.bodies[code]: places for code, places in (shares or SHARES).items()}
+
+    def cell(index: int) -> Any:
+        return lambda row: by_id[row.id][index]
+
+    return {"shares": rows_of(view, "shares", city=cell(0), province=cell(1), nation=cell(2)), "reason": "演示"}
+
+
+def issue_split(city: City) -> None:
+    """Take the split of the places to its issue; everybody confirms."""
+    city.do("clerk", "draft", "submit", lambda view: split_data(city, view))
+    for who in SHARES:
+        city.do(who, "confirm", "confirm", {})
+    city.do("chair", "approve", "approve")
+    city.do("clerk", "issue_split", "issue", {"document_number": SPLIT, "issued_on": "2026-03-02"})
+
+
+def working_body() -> dict[str, Any]:
+    """Fill in the working body."""
+    return {
+        "body_name": "创绿工作领导小组",
+        "leader": "演示组长",
+        "contact": "演示联络员",
+        "contact_phone": "000-1111",
+        "members": [{"name": "演示成员", "post": "办公室"}],
+    }
+
+
+def targets(city: City, *wanted: tuple[str, str]) -> dict[str, Any]:
+    """Fill in the units to bring to a title."""
+    return {"targets": [{"unit": city.units[unit], "level": level} for unit, level in wanted]}
+
+
+def scheme(view: TaskView) -> dict[str, Any]:
+    """Fill in the scheme: a task and a figure for every work item it lists."""
+    return {
+        "outline": "围绕工作要点开展创建",
+        "scheme_due_on": "2026-06-30",
+        "tasks": rows_of(
+            view, "tasks", task=lambda row: f"完成 {row.id}", target=10, responsible="演示科室"
+        ),
+    }
+
+
+#: A unit each body means to bring to a title.
+TARGET = {
+    "qindu": ("village", "county"),
+    "sanyuan": ("hotel", "county"),
+    "education": ("school", "city"),
+    "garrison": ("barracks", "city"),
+}
+
+
+def hand_in(city: City, who: str, *, check: bool = True) -> None:
+    """Hand in a body's three deliverables, and have the office accept them."""
+    city.do(who, "do_body", "submit", working_body())
+    city.do(who, "do_targets", "submit", targets(city, TARGET[who]))
+    city.do(who, "do_scheme", "submit", scheme)
+    if check:
+        for part in ("body", "targets", "scheme"):
+            city.do("clerk", f"check_{part}", "accept", {})
+
+
+def report(view: TaskView, *, figure: float = 3) -> dict[str, Any]:
+    """Fill in a progress report: a figure for every task of the scheme."""
+    return {"summary": "本月开展各项工作", "figures": rows_of(view, "figures", figure=figure)}
