@@ -106,7 +106,8 @@ def test_r28_opens_180_days_before_the_end_and_reminds(titled: City) -> None:
     titled.move_to("2030-09-02 00:00")
     assert titled.open_processes("reinspection") == 1
     due = titled.waiting("of-village", "Self_check")[0].due_at
-    assert due is not None and due.isoformat() == "2031-03-01T16:00:00+00:00"
+    assert due is not None
+    assert due.isoformat() == "2031-03-01T16:00:00+00:00"
     for day, left in (("2030-12-01", 90), ("2031-01-30", 30), ("2031-02-22", 7)):
         titled.move_to(f"{day} 00:00")
         assert status(titled, "title_term") == [f"将于 2031-03-01 到期（提前 {left} 天提醒）"]
