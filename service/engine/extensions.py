@@ -25,7 +25,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 _FRACTION = re.compile(r"([1-9]\d?)/([1-9]\d?)")
 
 _NAMED = frozenset({"nameEn"})
-_ATTRIBUTES: Mapping[str, frozenset[str]] = {
+ATTRIBUTES: Mapping[str, frozenset[str]] = {
     "process": _NAMED | {"matter", "title", "starters"},
     "lane": _NAMED | {"role"},
     "startEvent": _NAMED | {"form"},
@@ -47,14 +47,14 @@ _ATTRIBUTES: Mapping[str, frozenset[str]] = {
     "businessRuleTask": _NAMED | {"decision", "result"},
     "multiInstanceLoopCharacteristics": frozenset({"each"}),
 }
-_ELEMENTS: Mapping[str, frozenset[str]] = {
+ELEMENTS: Mapping[str, frozenset[str]] = {
     "userTask": frozenset({"outcome", "field", "vote", "show"}),
     "startEvent": frozenset({"outcome", "field", "receive", "variable"}),
     "serviceTask": frozenset({"param"}),
     **{name: frozenset({"send", "payload"}) for name in THROWS},
     **{name: frozenset({"receive", "variable"}) for name in CATCHES - {"startEvent"}},
 }
-_OWN_ATTRIBUTES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+OWN_ATTRIBUTES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     # element: (required, optional)
     "outcome": (frozenset({"id", "name"}), frozenset({"nameEn", "opinion", "form", "style"})),
     "field": (frozenset({"key", "access"}), frozenset()),
@@ -90,12 +90,12 @@ def check_places(root: Node, findings: Findings) -> None:
             attribute_uri, _, attribute = str(name).rpartition("}")
             attribute_uri = attribute_uri.removeprefix("{")
             if attribute_uri == CL:
-                if uri != BPMN or attribute not in _ATTRIBUTES.get(local(node), _NAMED):
+                if uri != BPMN or attribute not in ATTRIBUTES.get(local(node), _NAMED):
                     findings.error(
                         "unknown-extension",
-                        f"{local(node)} 上没有属性 cl:{attribute}{_instead(_ATTRIBUTES.get(local(node), _NAMED))}",
+                        f"{local(node)} 上没有属性 cl:{attribute}{_instead(ATTRIBUTES.get(local(node), _NAMED))}",
                         f"{local(node)} has no attribute cl:{attribute}"
-                        f"{_instead(_ATTRIBUTES.get(local(node), _NAMED), english=True)}",
+                        f"{_instead(ATTRIBUTES.get(local(node), _NAMED), english=True)}",
                         node,
                     )
             elif attribute_uri and not attribute_uri.startswith(_HARMLESS):
@@ -464,7 +464,7 @@ def _check_own(node: Node, findings: Findings) -> None:
     holder = None if parent is None else parent.getparent()
     name = local(node)
     inside = parent is not None and namespace(parent) == BPMN and local(parent) == "extensionElements"
-    allowed = _ELEMENTS.get(local(holder), frozenset()) if inside and holder is not None else frozenset()
+    allowed = ELEMENTS.get(local(holder), frozenset()) if inside and holder is not None else frozenset()
     if name not in allowed:
         where = (
             local(holder) if inside and holder is not None else local(parent) if parent is not None else "?"
@@ -477,7 +477,7 @@ def _check_own(node: Node, findings: Findings) -> None:
             node,
         )
         return
-    required, optional = _OWN_ATTRIBUTES[name]
+    required, optional = OWN_ATTRIBUTES[name]
     for given in sorted(str(key) for key in node.attrib):
         if given not in required | optional:
             findings.error(

@@ -51,7 +51,7 @@ MOST_COMPONENTS = 600
 
 _COMMON = frozenset({"type", "id", "key", "label", "description", "layout", "conditional", "properties"})
 _INPUT = _COMMON | {"validate", "readonly", "disabled", "defaultValue"}
-_ATTRIBUTES: Mapping[str, frozenset[str]] = {
+COMPONENTS: Mapping[str, frozenset[str]] = {
     "textfield": _INPUT | {"appearance"},
     "textarea": _INPUT,
     "number": _INPUT | {"appearance", "decimalDigits", "increment"},
@@ -84,7 +84,7 @@ _ATTRIBUTES: Mapping[str, frozenset[str]] = {
 _TEXTS = frozenset({"labelEn", "descriptionEn"})
 _BASIC = _TEXTS | {"prefill", "unit", "unitEn"}
 _CHOICE = _BASIC | {"options"}
-_PROPERTIES: Mapping[str, frozenset[str]] = {
+PROPERTIES: Mapping[str, frozenset[str]] = {
     "textfield": _BASIC,
     "textarea": _BASIC,
     "number": _BASIC | {"minFrom", "maxFrom", "sum", "total"},
@@ -102,7 +102,7 @@ _PROPERTIES: Mapping[str, frozenset[str]] = {
     "spacer": frozenset(),
     "table": _TEXTS | {"rows"},
 }
-_VALIDATE: Mapping[str, frozenset[str]] = {
+CHECKS: Mapping[str, frozenset[str]] = {
     "textfield": frozenset({"required", "minLength", "maxLength", "pattern", "validationType"}),
     "textarea": frozenset({"required", "minLength", "maxLength"}),
     "number": frozenset({"required", "min", "max"}),
@@ -257,19 +257,19 @@ class _Reader:
             kind = component.get("type")
             key = component.get("key") or component.get("path") or component.get("id")
             element = key if isinstance(key, str) else None
-            if not isinstance(kind, str) or kind not in _ATTRIBUTES:
+            if not isinstance(kind, str) or kind not in COMPONENTS:
                 self.report(
                     "form.type",
                     element,
                     Text(
-                        f"不支持的组件类型 {kind}；可用：{'、'.join(_ATTRIBUTES)}",
-                        f"Unknown component type {kind}; use one of {', '.join(_ATTRIBUTES)}",
+                        f"不支持的组件类型 {kind}；可用：{'、'.join(COMPONENTS)}",
+                        f"Unknown component type {kind}; use one of {', '.join(COMPONENTS)}",
                     ),
                 )
                 continue
-            self._unknown(component, _ATTRIBUTES[kind], element, "form.attribute")
+            self._unknown(component, COMPONENTS[kind], element, "form.attribute")
             properties = self._object(component, "properties", element)
-            self._unknown(properties, _PROPERTIES[kind], element, "form.property")
+            self._unknown(properties, PROPERTIES[kind], element, "form.property")
             if depth > 6 or (in_rows and kind in ("dynamiclist", "table")):
                 self.report(
                     "form.nesting",
@@ -355,7 +355,7 @@ class _Reader:
         hide: Expression | None,
     ) -> Field:
         checks = self._object(component, "validate", key)
-        self._unknown(checks, _VALIDATE.get(kind, frozenset({"required"})), key, "form.validate")
+        self._unknown(checks, CHECKS.get(kind, frozenset({"required"})), key, "form.validate")
         appearance = self._object(component, "appearance", key)
         layout = self._object(component, "layout", key)
         columns = layout.get("columns")
