@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, insert, inspect, select, text
 from sqlalchemy.engine import make_url
 
-from service import clock, deployments, installations, jobs
-from service.campaign import legacy_titles, plans, titles
+from service import clock, deployments, installations
+from service.campaign import legacy_titles
 from service.config import Settings
 from service.errors import Conflict, Text
 from service.identity import directory, organisations, passwords, people, places
@@ -25,7 +25,7 @@ from service.store.ids import new_id
 from service.store.procedure import installation
 from service.store.schema import load_tables
 from service.store.types import metadata
-from service.system import System, deployment_files
+from service.system import System
 
 #: The bodies of the demo city are as old as this.
 SINCE = date(2019, 3, 1)
@@ -61,7 +61,6 @@ def open_demo(settings: Settings, workflows: Path, *, fresh: bool = False) -> tu
         deployed = system.installation(connection).deployment_id is not None
     if not deployed:
         deployments.publish(system, deployments.read_folder(workflows), note="演示城市", by=None)
-        _announce_titles(system)
         made = True
     return system, made
 
@@ -219,18 +218,6 @@ def _titles(connection: Connection, ids: dict[str, str], at: datetime) -> None:
             proof=row["file"],
             at=at,
         )
-
-
-def _announce_titles(system: System) -> None:
-    """Tell the procedure of every title held before it, so that each title's term runs from now on."""
-    with system.database.write() as connection:
-        deployment_id = deployments.in_force(system, connection)
-        at = system.now(connection)
-        if any(path == plans.SETTINGS_FILE for path in deployment_files(connection, deployment_id)):
-            for held in titles.list_titles(connection):
-                legacy_titles.announce(connection, deployment_id, held, at=at)
-    while jobs.run_due(system):
-        pass
 
 
 def _refuse_real(settings: Settings) -> None:

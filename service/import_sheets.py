@@ -42,7 +42,6 @@ class Context:
     connection: Connection
     at: datetime
     by: str
-    deployment_id: str | None
     roles: Mapping[str, Role]
     levels: Mapping[str, Text]
     organisation_kinds: Mapping[str, Text]
@@ -222,11 +221,11 @@ def _membership(context: Context, row: Row) -> None:
 
 
 def _title(context: Context, row: Row) -> None:
-    if context.deployment_id is None:
+    if not context.levels:
         raise Invalid(
             Text(
-                "请先部署流程再导入历史称号",
-                "Deploy a procedure before importing titles held before the system",
+                "现行流程没有称号级别，请先部署流程再导入历史称号",
+                "The procedure in force knows no levels of titles: deploy one first",
             )
         )
     unit = _found(context, "unit", row["unit"])
@@ -234,7 +233,7 @@ def _title(context: Context, row: Row) -> None:
         message = Text(f"{unit.name} 不是单位", f"{unit.name} is no unit")
         raise Invalid(message, fields={"unit": message})
     namer = _found(context, "namer", row["namer"]) if row["namer"] else None
-    held = legacy_titles.record(
+    legacy_titles.record(
         context.connection,
         unit_id=unit.id,
         unit_name=row["unit_name"] or unit.name,
@@ -249,7 +248,6 @@ def _title(context: Context, row: Row) -> None:
         at=context.at,
         by=context.by,
     )
-    legacy_titles.announce(context.connection, context.deployment_id, held, at=context.at, by=context.by)
 
 
 def _choice(key: str, given: str, known: Mapping[str, Text], *, without: Sequence[str] = ()) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from service import clock, spreadsheets
 from service.campaign import legacy_titles
-from service.errors import AppError, Conflict, Forbidden, Invalid, Text
+from service.errors import AppError, Forbidden, Invalid, Text
 from service.identity import duties, journal, passwords
 from service.identity.access import roles_in_force
 from service.identity.people import Person
@@ -246,6 +246,9 @@ def _write(
     for one in read:
         for cells in one.rows:
             problems += _write_row(context, one, cells)
+    deployment_id = system.installation(connection).deployment_id
+    if deployment_id is not None and not problems:
+        legacy_titles.announce(connection, deployment_id, at=context.at, by=by.id)
     return problems
 
 
@@ -278,18 +281,11 @@ def _context(
     deployment_id = system.installation(connection).deployment_id
     kinds = connection.execute(select(organisation_kind).order_by(organisation_kind.c.position))
     unit_kinds = connection.execute(select(unit_kind).order_by(unit_kind.c.position))
-    levels: dict[str, Text] = {}
-    if deployment_id is not None:
-        try:
-            levels = legacy_titles.levels(connection, deployment_id)
-        except Conflict:
-            # A procedure without plan years knows no titles.
-            deployment_id = None
+    levels = legacy_titles.levels(connection, deployment_id) if deployment_id is not None else {}
     return Context(
         connection=connection,
         at=system.now(connection),
         by=by.id,
-        deployment_id=deployment_id,
         roles=roles_in_force(connection),
         levels=levels,
         organisation_kinds={row.kind: Text(row.label, row.label_en or row.label) for row in kinds},

@@ -1,15 +1,19 @@
 """Titles held before the system: recorded with their proof, and told to the procedure, which runs their terms (R20)."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, update
 
 from service import messages
 from service.campaign import plans, titles
 from service.campaign.titles import Title
 from service.clock import city_day
 from service.errors import Conflict, Invalid, Text
+from service.store.title import title
+
+#: The origin of titles held before the system.
+ORIGIN: Final = "legacy"
 
 
 def record(
@@ -72,28 +76,44 @@ def record(
         years=years,
         at=at,
         actor_id=by,
-        origin="legacy",
+        origin=ORIGIN,
         proof={"file": proof.strip()},
     )
 
 
-def announce(
-    connection: Connection, deployment_id: str, held: Title, *, at: datetime, by: str | None = None
-) -> None:
-    """Tell the procedure of a recorded title; one that names no message for it is told nothing."""
-    message = plans.read_defaults(connection, deployment_id, plans.SETTINGS_FILE).get("title_message")
-    if message is None:
-        return
-    payload: dict[str, Any] = {
-        "title_id": held.id,
-        "unit_id": held.unit_id,
-        "level": held.level,
-        "plan_year_id": None,
-    }
-    messages.post(connection, str(message), key=held.unit_id, payload=payload, by=by, at=at)
+def announce(connection: Connection, deployment_id: str, *, at: datetime, by: str | None = None) -> int:
+    """Tell the procedure of every recorded title it was not told of yet; returns how many.
+
+    A term is run by the settings of a plan year: while none is in force the titles wait. A procedure whose
+    settings name no message for them is told nothing.
+    """
+    defaults = plans.find_defaults(connection, deployment_id, plans.SETTINGS_FILE) or {}
+    message = defaults.get("title_message")
+    if message is None or plans.current(connection, at) is None:
+        return 0
+    waiting = connection.execute(
+        select(title.c.id, title.c.unit_id, title.c.level)
+        .where(title.c.origin == ORIGIN, title.c.announced_at.is_(None))
+        .order_by(title.c.decided_on, title.c.id)
+    ).all()
+    for one in waiting:
+        messages.post(
+            connection,
+            str(message),
+            key=one.unit_id,
+            payload={"title_id": one.id, "unit_id": one.unit_id, "level": one.level, "plan_year_id": None},
+            by=by,
+            at=at,
+        )
+    if waiting:
+        told = title.c.id.in_([one.id for one in waiting])
+        connection.execute(update(title).where(told).values(announced_at=at))
+    return len(waiting)
 
 
 def levels(connection: Connection, deployment_id: str) -> dict[str, Text]:
     """Return the levels of titles the procedure knows, in order: code → what it is called."""
-    known = plans.read_defaults(connection, deployment_id, plans.SETTINGS_FILE).get("levels", [])
-    return {str(one["code"]): Text(str(one["label"]), str(one["label_en"])) for one in known}
+    known = plans.find_defaults(connection, deployment_id, plans.SETTINGS_FILE) or {}
+    return {
+        str(one["code"]): Text(str(one["label"]), str(one["label_en"])) for one in known.get("levels", [])
+    }

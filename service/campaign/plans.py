@@ -127,6 +127,20 @@ def work_items(connection: Connection, plan_year_id: str) -> list[WorkItem]:
 
 def read_defaults(connection: Connection, deployment_id: str, path: str) -> Mapping[str, Any]:
     """Return a defaults file (TOML) of a deployment. Raises `Conflict` when the deployment has none."""
+    found = find_defaults(connection, deployment_id, path)
+    if found is None:
+        raise Conflict(
+            Text(
+                f"当前流程版本没有 {path}，无法建立年度方案；请发布含该文件的版本",
+                f"The procedure in force has no {path}; publish one that has it to make a plan year",
+            ),
+            file=path,
+        )
+    return found
+
+
+def find_defaults(connection: Connection, deployment_id: str, path: str) -> Mapping[str, Any] | None:
+    """Return a defaults file (TOML) of a deployment, None when it has none."""
     data = connection.scalar(
         select(procedure_tables.blob.c.data)
         .join(
@@ -138,15 +152,7 @@ def read_defaults(connection: Connection, deployment_id: str, path: str) -> Mapp
             procedure_tables.deployment_file.c.path == path,
         )
     )
-    if data is None:
-        raise Conflict(
-            Text(
-                f"当前流程版本没有 {path}，无法建立年度方案；请发布含该文件的版本",
-                f"The procedure in force has no {path}; publish one that has it to make a plan year",
-            ),
-            file=path,
-        )
-    return tomllib.loads(bytes(data).decode())
+    return tomllib.loads(bytes(data).decode()) if data is not None else None
 
 
 def draft(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from service.campaign import plans
+from service.campaign import legacy_titles, plans
 from service.campaign import settings as settings_of_year
 from service.campaign.calendar import parse_day
 from service.engine.model import Json
@@ -85,7 +85,10 @@ def fill_in(
     changes=Text("年度方案生效，流程版本固定", "puts the plan in force and pins its procedure"),
 )
 def publish(context: Context, *, plan_year: str, document_number: str, decided_on: str) -> Json:
-    """Put the plan in force; its matters run under the procedure this instance runs under."""
+    """Put the plan in force; its matters run under the procedure this instance runs under.
+
+    Titles held before the system, which waited for a plan year, begin their terms.
+    """
     made = plans.publish(
         context.connection,
         plan_year,
@@ -93,6 +96,9 @@ def publish(context: Context, *, plan_year: str, document_number: str, decided_o
         decided_on=parse_day(decided_on),
         deployment_id=context.instance.deployment_id,
         at=context.now,
+    )
+    legacy_titles.announce(
+        context.connection, context.instance.deployment_id, at=context.now, by=context.actor_id
     )
     context.set_matter(number=made.document_number, status=Text("已印发", "Published"))
     return None

@@ -43,6 +43,8 @@ title = Table(
     Column("proof", Json),
     Column("recorded_at", Instant, nullable=False),
     Column("recorded_by", Id),
+    #: When the procedure was told of a title held before the system; its term runs from then on.
+    Column("announced_at", Instant),
     Index(None, "unit_id", "level"),
     Index(None, "state", "valid_to"),
     Index(None, "plan_year_id", "level"),
