@@ -1,0 +1,325 @@
+"""A county's year: its round, its reviews, its determination, notice, the government's naming, plaques (R22, G17)."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from service.campaign import applications, plans, rounds, titles
+from service.errors import AppError
+from service.store.application import naming_decision
+from service.store.ids import new_id
+from service.store.notice import notice, notice_item
+from service.store.plan import plan_setting
+from tests.workflows.city import City, rows_of
+from tests.workflows.test_chain import open_round
+from tests.workflows.titled import application, apply_for, sent, tell, title, waits_for, year_id
+
+SIGNED = {
+    "document_title": "关于命名2026年度县级绿色单位的决定",
+    "decision_number": "秦政发〔2026〕5号",
+    "document": [],
+}
+
+
+def set_setting(city: City, key: str, value: Any) -> None:
+    """Decide a setting of the year otherwise."""
+    with city.system.database.write() as connection:
+        connection.execute(update(plan_setting).where(plan_setting.c.key == key).values(value=value))
+
+
+def submit(city: City, application_id: str, unit: str = "village") -> None:
+    """The unit's application comes to the county."""
+    tell(
+        city,
+        "county_application_submitted",
+        application_id=application_id,
+        unit_id=city.units[unit],
+        plan_year_id=year_id(city),
+        county_id=city.bodies["qindu"],
+    )
+
+
+def review(city: City, outcome: str) -> None:
+    """The county office reviews."""
+    city.do(
+        "qindu",
+        "Review",
+        outcome,
+        {"complete": True, "finding": "齐全"},
+        opinion=None if outcome == "accept" else "理由",
+    )
+
+
+def close_round(city: City) -> None:
+    """The county closes its round early."""
+    city.do("qindu", "Manage", "close", {}, opinion="已无单位申报")
+
+
+def determine(city: City, *rejected: str) -> None:
+    """The county determines all but the rejected applications."""
+    city.do(
+        "qindu",
+        "Determine",
+        "determine",
+        lambda view: {
+            "units": rows_of(
+                view,
+                "units",
+                decision=lambda row: "reject" if row.id in rejected else "approve",
+                reason=None,
+            ),
+            "minutes": "会议纪要",
+        },
+    )
+
+
+def noticed(city: City, cleared: list[str], held: list[str]) -> None:
+    """The public notice ends."""
+    with city.system.database.write() as connection:
+        at = city.system.now(connection)
+        notice_id = new_id()
+        connection.execute(
+            notice.insert().values(
+                id=notice_id,
+                subject_id="subject",
+                plan_year_id=year_id(city),
+                level="county",
+                publisher_id=city.bodies["qindu"],
+                matter_id="matter",
+                number=new_id(),
+                heading="公示",
+                body="公示",
+                contact="演示",
+                published_at=at,
+                closes_on=at.date(),
+                closed_at=at,
+                result="无异议",
+            )
+        )
+        for position, one in enumerate(cleared):
+            connection.execute(
+                notice_item.insert().values(
+                    notice_id=notice_id,
+                    application_id=one,
+                    position=position,
+                    posted_name="单位",
+                    state="cleared",
+                )
+            )
+    (key,) = waits_for(city, "public_notice_answered")
+    tell(city, "public_notice_answered", key, result="closed", cleared=cleared, held=held)
+
+
+def begin(city: City) -> None:
+    """A closed round with applications that passed goes to its naming."""
+    open_round(city)
+    city.move_to("2026-03-20 09:00")
+    close_round(city)
+    city.do("qindu", "Collect", "propose", {"remark": None})
+
+
+def sign(city: City, outcome: str = "sign", on: str = "2026-03-20") -> None:
+    """The county government signs, or not."""
+    city.do(
+        "mayor",
+        "Sign",
+        outcome,
+        {**SIGNED, "decided_on": on} if outcome == "sign" else {},
+        opinion=None if outcome == "sign" else "理由",
+    )
+
+
+def results(city: City) -> dict[str, str]:
+    """What each application was told."""
+    return {one["key"]: one["result"] for one in sent(city, "county_result")}
+
+
+@pytest.mark.parametrize("result", ["pass", "fail"])
+def test_r22_review_accepts_and_inspects(titled: City, result: str) -> None:
+    open_round(titled)
+    titled.move_to("2026-03-11 09:00")
+    made = apply_for(titled, "village", "county")
+    submit(titled, made)
+    review(titled, "accept")
+    asked = sent(titled, "inspection_requested")
+    assert [(one["kind"], one["organiser_id"]) for one in asked] == [("county", titled.bodies["qindu"])]
+    tell(titled, "inspection_answered", made, result=result, score=91, inspection_id="i")
+    if result == "pass":
+        assert application(titled, made).state == "approved_in_principle"
+        assert results(titled) == {}
+    else:
+        assert results(titled) == {made: "not_named"}
+    assert titled.open_processes("county_review") == 0
+
+
+@pytest.mark.parametrize(("outcome", "answer"), [("return", "returned"), ("refuse", "not_named")])
+def test_r22_review_returns_and_refuses(titled: City, outcome: str, answer: str) -> None:
+    made = apply_for(titled, "village", "county")
+    submit(titled, made)
+    review(titled, outcome)
+    assert results(titled) == {made: answer}
+
+
+def test_r22_review_stops_with_the_application(titled: City) -> None:
+    made = apply_for(titled, "village", "county")
+    submit(titled, made)
+    tell(titled, "application_stopped", made)
+    assert titled.waiting("qindu") == []
+
+
+def test_g17_round_extended_and_closed_by_its_last_minute(titled: City) -> None:
+    open_round(titled, closes_on="2026-05-16")
+    titled.move_to("2026-05-16 12:00")
+    with pytest.raises(AppError):
+        titled.do(
+            "qindu", "Manage", "extend", {"new_closes_on": "2026-05-10", "document_number": None}, opinion="x"
+        )
+    titled.do(
+        "qindu", "Manage", "extend", {"new_closes_on": "2026-05-20", "document_number": None}, opinion="延期"
+    )
+    titled.move_to("2026-05-20 23:59")
+    assert [one.element_id for one in titled.waiting("qindu")] == ["Manage"]
+    titled.move_to("2026-05-21 00:00")
+    assert [one.element_id for one in titled.waiting("qindu")] == ["Collect"]
+    with titled.system.database.read() as connection:
+        known = rounds.find(connection, year_id(titled), titled.bodies["qindu"])
+    assert known is not None
+    assert known.closed_at is not None
+
+
+def test_g17_default_dates_end_before_the_implementation_phase(titled: City) -> None:
+    tell(
+        titled,
+        "county_round_opened",
+        plan_year_id=year_id(titled),
+        county_id=titled.bodies["qindu"],
+        organisation_id=titled.bodies["qindu"],
+    )
+    offered = titled.task("qindu", "Set_dates").filling.data
+    assert (offered["closes_on"], offered["naming_by"]) == ("2026-05-16", "2026-06-30")
+
+
+def test_r29_nobody_to_name_is_a_zero_report_or_nothing(titled: City) -> None:
+    begin_empty(titled)
+    assert titled.ended_at("county_round") == ["End_zero"]
+    assert [one.element_id for one in titled.waiting("qindu")] == ["Nil"]
+
+
+def test_r29_zero_report_is_a_setting(titled: City) -> None:
+    set_setting(titled, "filing_zero_report", value=False)
+    begin_empty(titled)
+    assert titled.ended_at("county_round") == ["End_nothing"]
+
+
+def begin_empty(city: City) -> None:
+    """A round to which nobody applied."""
+    open_round(city)
+    city.move_to("2026-03-20 09:00")
+    close_round(city)
+    city.do("qindu", "Collect", "none", {}, opinion="无单位申报")
+
+
+def test_g17_a_round_ends_when_every_review_has(titled: City) -> None:
+    open_round(titled)
+    titled.move_to("2026-03-20 09:00")
+    made = apply_for(titled, "village", "county")
+    close_round(titled)
+    for outcome in ("propose", "none"):
+        with pytest.raises(AppError) as caught:
+            titled.do("qindu", "Collect", outcome, {"remark": None}, opinion="x")
+        assert "演示village" in caught.value.text.zh
+    submit(titled, made)
+    review(titled, "refuse")
+    with titled.system.database.write() as connection:
+        applications.set_state(
+            connection, made, "not_approved", closed=True, at=titled.system.now(connection)
+        )
+    # Asked to name although nobody passed: a zero report all the same.
+    titled.do("qindu", "Collect", "propose", {"remark": None})
+    assert titled.ended_at("county_round") == ["End_zero"]
+
+
+def test_r22_the_county_government_names_after_determination_and_notice(titled: City) -> None:
+    good = apply_for(titled, "village", "county", state="approved_in_principle", inspected=True)
+    weak = apply_for(titled, "plant", "county", state="approved_in_principle", inspected=True)
+    begin(titled)
+    determine(titled, weak)
+    assert results(titled) == {weak: "not_named"}
+    assert [one["items"] for one in sent(titled, "public_notice_requested")] == [[good]]
+    noticed(titled, [good], [])
+    sign(titled)
+    assert results(titled) == {weak: "not_named", good: "named"}
+    told = next(one for one in sent(titled, "county_result") if one["key"] == good)
+    made = title(titled, told["title_id"])
+    assert (made.level, made.namer_name, made.decision_number) == (
+        "county",
+        "秦都区人民政府",
+        "秦政发〔2026〕5号",
+    )
+    assert (str(made.valid_from), str(made.valid_to)) == ("2026-03-20", "2031-03-20")
+    with titled.system.database.read() as connection:
+        assert connection.scalar(select(naming_decision.c.authority_id)) == titled.bodies["qindu-government"]
+    assert titled.open_processes("title_term") == 1
+    assert titled.open_processes("county_filing") == 1
+    due = titled.waiting("qindu", "Prepare")[0].due_at
+    assert due is not None
+    assert due.isoformat() == "2026-04-20T16:00:00+00:00"
+    titled.do(
+        "qindu",
+        "Plaques",
+        "delivered",
+        lambda view: {"plaques": rows_of(view, "plaques", delivered_on="2026-03-20", receiver="村主任")},
+    )
+    assert titled.ended_at("county_naming") == ["End_named"]
+
+
+def test_r22_without_notice_when_the_year_says_so(titled: City) -> None:
+    set_setting(titled, "notice_on_county", value=False)
+    good = apply_for(titled, "village", "county", state="approved_in_principle", inspected=True)
+    begin(titled)
+    determine(titled)
+    sign(titled)
+    assert results(titled) == {good: "named"}
+
+
+def test_r22_held_by_an_objection(titled: City) -> None:
+    made = apply_for(titled, "village", "county", state="approved_in_principle", inspected=True)
+    begin(titled)
+    determine(titled)
+    noticed(titled, [], [made])
+    assert results(titled) == {made: "not_named"}
+    assert titled.ended_at("county_naming") == ["End_zero"]
+
+
+def test_r22_nobody_approved(titled: City) -> None:
+    set_setting(titled, "filing_zero_report", value=False)
+    made = apply_for(titled, "village", "county", state="approved_in_principle", inspected=True)
+    begin(titled)
+    determine(titled, made)
+    assert titled.ended_at("county_naming") == ["End_nobody"]
+
+
+def test_r22_nobody_may_be_named_any_more(titled: City) -> None:
+    made = apply_for(titled, "village", "county", state="approved_in_principle")
+    begin(titled)
+    determine(titled)
+    noticed(titled, [made], [])
+    # It was never inspected: the check before naming takes it off the list.
+    assert results(titled) == {made: "not_named"}
+    assert titled.ended_at("county_naming") == ["End_zero"]
+
+
+def test_r22_sent_back_and_refused_by_the_government(titled: City) -> None:
+    set_setting(titled, "notice_on_county", value=False)
+    first = apply_for(titled, "village", "county", state="approved_in_principle", inspected=True)
+    second = apply_for(titled, "plant", "county", state="approved_in_principle", inspected=True)
+    begin(titled)
+    determine(titled)
+    sign(titled, "redo")
+    determine(titled, second)
+    sign(titled, "refuse")
+    assert results(titled) == {first: "not_named", second: "not_named"}
+    with titled.system.database.read() as connection:
+        assert titles.list_titles(connection) == []
+        assert plans.list_years(connection)[0].year == 2026
