@@ -8,14 +8,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, false, func, or_, select
 
 from service import clock
-from service.campaign import titles
+from service.campaign import plans, titles
 from service.campaign.titles import Title
-from service.errors import NotFound, Text
+from service.errors import Conflict, NotFound, Text
 from service.identity.organisations import REDACTED
 from service.paging import LARGEST_PAGE, Page
 from service.store.identity import area, organisation, unit_kind, unit_profile
 from service.store.notice import notice, notice_item
 from service.store.plan import plan_level, plan_year
+from service.store.procedure import installation
 from service.store.title import title
 
 #: How a unit is called whose name its profile does not let the public read (households, for instance).
@@ -203,12 +204,24 @@ def kinds(connection: Connection) -> list[Choice]:
 
 
 def levels(connection: Connection) -> list[Choice]:
-    """Return the levels as the newest plan year calls them, from the lowest to the highest."""
+    """Return the levels from the lowest to the highest, as the newest plan year calls them.
+
+    Before the first plan year, as the procedure in force would call them.
+    """
     newest = select(plan_year.c.id).order_by(plan_year.c.year.desc()).limit(1).scalar_subquery()
     rows = connection.execute(
         select(plan_level).where(plan_level.c.plan_year_id == newest).order_by(plan_level.c.position)
-    )
-    return [Choice(row.level, Text(row.label_zh, row.label_en)) for row in rows]
+    ).all()
+    if rows:
+        return [Choice(row.level, Text(row.label_zh, row.label_en)) for row in rows]
+    deployment_id = connection.scalar(select(installation.c.deployment_id))
+    if deployment_id is None:
+        return []
+    try:
+        defaults = plans.read_defaults(connection, deployment_id, plans.SETTINGS_FILE)
+    except Conflict:
+        return []
+    return [Choice(one["code"], Text(one["label"], one["label_en"])) for one in defaults["levels"]]
 
 
 def notices(connection: Connection, at: datetime, *, open_only: bool = True, limit: int = 50) -> list[Notice]:
