@@ -273,6 +273,5 @@ class ProcessSpec(BpmnProcessSpec):  # type: ignore[misc]  # Spiff is untyped
 
     def __init__(self, name: str, description: str | None = None, filename: str | None = None) -> None:
         """Be the spec `name`, with its root only."""
-        patches.begin_process_spec(self, name, filename)
+        patches.begin_process_spec(self, name, filename, Start)
         self.description = description
-        patches.own_start(self, Start)

@@ -1,8 +1,15 @@
 """What SpiffWorkflow 3.2.0 does wrongly and our tokens depend on: one function for each, put in Spiff's place.
 
-`tokens` and `specs` take these functions as methods, so nothing of the installed package is changed. Every
-function names the defect by its number in the engine's list and by the upstream code; each has a test that
-shows plain Spiff failing and ours not.
+`tokens` and `nodes` take these functions, so nothing of the installed package is changed. Each has a test that
+shows plain Spiff failing and ours not. The numbers are those of the engine's list of defects; of its other entries
+- 3, 15 to 18, 24: a user task given to several is one token here, votes are counted outside (`votes`);
+- 4, 11: service tasks halt, an operation's failure ends the step (`nodes.OperationStep`);
+- 5: every timer keeps its own due instant (`events.Catch`); 6: `codec` writes the state;
+- 8: `specs` refuses circles of calls, `runtime` counts steps; 9: `decisions` keeps hit policies;
+- 10: an event beside an activity waits again after a message (`events.Boundary`);
+- 12: `specs` makes every node that is drawn; 13, 14, 20, 25: `checks` refuses them with file and line;
+- 19: a thrown message always goes outwards, a delivery moves one token (`events.Throw`, `events.Catch`);
+- 23: a return restores joins (`returning`).
 """
 
 from collections.abc import Iterator
@@ -59,37 +66,24 @@ def inherit_data(task: Any) -> None:
     Defect 7: `Task._inherit_data` merges with `DeepMerge`, which drops and reorders items of lists. Data are
     never changed in place here, so that parent and child may share one mapping.
     """
-    task.data = task.parent.data
+    task.data = task.entry
 
 
 def drop_branch(task: Any) -> list[Any]:
     """Remove a task and everything below it, inner processes and their waits included; return what was removed.
 
     Defect 21: `reset_from_task_id` leaves removed tasks in the event manager, where they fail or fire later;
-    `Workflow._remove_task` is recursive besides (SpiffWorkflow/workflow.py).
+    `Workflow._remove_task` is recursive besides (SpiffWorkflow/workflow.py). What waits is in `live` here.
     """
     removed = list(every_task(task))
-    top = task.workflow.top_workflow
     parent = task.parent
     if parent is not None:
         parent._children.remove(task.id)
     for one in removed:
         one.workflow.tasks.pop(one.id, None)
         one.workflow.live.pop(one.id, None)
-        top.event_manager.remove_task(one)
-        top.subprocesses.pop(one.id, None)
+        one.workflow.top_workflow.subprocesses.pop(one.id, None)
     return removed
-
-
-def drop_scope(task: Any) -> None:
-    """Remove the inner process of a task with all that belongs to it.
-
-    Defect 21 again: `BpmnWorkflow.delete_subprocess` fails where an inner process has been removed already.
-    """
-    top = task.workflow.top_workflow
-    scope = top.subprocesses.pop(task.id, None)
-    if scope is not None and scope.task_tree is not None:
-        drop_branch(scope.task_tree)
 
 
 def reopen(workflow: Any) -> None:
@@ -101,22 +95,17 @@ def reopen(workflow: Any) -> None:
     workflow.data = {}
 
 
-def own_start(spec: Any, start_class: type[Any]) -> None:
-    """Give a process spec its root under a name no element can have.
+def begin_process_spec(spec: Any, name: str, filename: str | None, start_class: type[Any]) -> None:
+    """Initialise a process spec with one node of its own, under a name no element can have.
 
-    Found here: Spiff's own nodes are called `Start` and `End`; an element with such an id is taken for them and
-    silently left out (SpiffWorkflow/bpmn/parser/ProcessParser.py, `parse_node`).
+    Not in the list: Spiff's own nodes are called `Start` and `End`; an element with such an id is taken for them
+    and silently left out (SpiffWorkflow/bpmn/parser/ProcessParser.py, `parse_node`).
     """
-    spec.start = start_class(spec, "(start)")
-
-
-def begin_process_spec(spec: Any, name: str, filename: str | None) -> None:
-    """Initialise a process spec without the nodes `BpmnProcessSpec` adds by itself; see `own_start`."""
     WorkflowSpec.__init__(spec, name=name, filename=filename)
     spec.svg = None
-    spec.description = name
     spec.io_specification = None
     spec.data_objects = {}
     spec.data_stores = {}
     spec.correlation_keys = {}
     spec.bpmn_start_events = []
+    spec.start = start_class(spec, "(start)")

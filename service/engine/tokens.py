@@ -241,12 +241,14 @@ def disarm(token: Token) -> None:
 
 def stop(token: Token) -> None:
     """Cancel a live token and what runs inside it; its place in the tree stays."""
-    scope = token.workflow.top_workflow.subprocesses.get(token.id)
+    top = token.workflow.top_workflow
+    scope = top.subprocesses.get(token.id)
     if scope is not None:
         for inner in sorted(scope.live.values(), key=lambda one: one.id):
             if inner.id in scope.live:
                 stop(inner)
-        patches.drop_scope(token)
+        patches.drop_branch(scope.task_tree)
+        del top.subprocesses[token.id]
     disarm(token)
     if not token.waits_at_border:
         token.task_spec.note(token, "cancelled")
