@@ -29,6 +29,16 @@ COUNTED = 1000
 SOON = timedelta(days=3)
 
 
+_MINE = tables.task.c.person_id == bindparam("person")
+_POOL = and_(
+    tables.task.c.organisation_id == bindparam("organisation"),
+    tables.task.c.role == bindparam("role"),
+    tables.task.c.person_id.is_(None),
+)
+#: What nobody can do: the process administrators see to it.
+_ORPHANS = and_(tables.task.c.organisation_id.is_(None), tables.task.c.person_id.is_(None))
+
+
 @dataclass(frozen=True, slots=True)
 class TaskRow:
     """One task as lists show it; instants are UTC, names are redacted for who may not read them."""
