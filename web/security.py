@@ -57,6 +57,7 @@ def install(app: Flask, settings: Settings) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]  # as werkzeug documents it
     app.before_request(_name_request)
     app.after_request(_protect)
+    app.teardown_request(_close_files)
     app.register_error_handler(CSRFError, _refuse_forgery)
 
 
@@ -94,6 +95,11 @@ def _protect(response: Response) -> Response:
             "Cache-Control", "private, no-cache"
         )
     return response
+
+
+def _close_files(_error: BaseException | None) -> None:
+    """Close what a large upload was kept in meanwhile."""
+    request.close()
 
 
 def _refuse_forgery(error: Any) -> Any:
