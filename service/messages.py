@@ -137,6 +137,7 @@ def deliver(
     step.machine.deliver(ref, dict(sent.get("payload") or {}), at)
     step.go_on()
     step.record("message", {"element": sent["element"]})
+    recording.renew_due(step)
 
 
 def _starting(

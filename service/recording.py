@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
 #: Attempts of an engine job (timer, message) before it becomes an incident.
 ENGINE_ATTEMPTS = 5
+#: A deadline that calls one of these moves with a window of the plan year.
+WINDOW_FUNCTIONS = frozenset({"window_closes", "window_ends"})
 
 _INSERT_TASK = insert(tables.task)
 _INSERT_JOB = insert(tables.job)
@@ -126,7 +128,40 @@ def _schedule_reminders(
     for index, before in enumerate(element.remind):
         # A reminder's distance is measured backwards from the due instant.
         distance = deadlines.resolve_due(before, step.at, variables, step.functions) - step.at
-        add_job(step, "reminder", due - distance, {"task": task_id}, dedupe=f"reminder:{task_id}:{index}")
+        add_job(step, "reminder", due - distance, {"task": task_id}, dedupe=_reminder_key(task_id, index))
+
+
+def _reminder_key(task_id: str, index: int) -> str:
+    return f"reminder:{task_id}:{index}"
+
+
+def renew_due(step: "Step") -> None:
+    """Reckon again until when open tasks are due whose deadline is the end of a window.
+
+    For a step that was told of something from outside, such as an extension: what was due with the window is due
+    later, and reminders move along.
+    """
+    for opened in step.machine.user_tasks():
+        element = step.element(opened.process_key, opened.element_id)
+        expression = element.due.expression if element.due is not None else None
+        if element.due is None or expression is None or not expression.calls & WINDOW_FUNCTIONS:
+            continue
+        due = deadlines.resolve_due(element.due, step.at, opened.variables, step.functions)
+        moved = step.connection.scalars(
+            update(tables.task)
+            .where(
+                tables.task.c.instance_id == step.instance_id,
+                tables.task.c.ref == opened.ref,
+                tables.task.c.state.in_(("open", "queued")),
+                tables.task.c.due_at != due,
+            )
+            .values(due_at=due, sort_at=due)
+            .returning(tables.task.c.id)
+        ).all()
+        for task_id in moved:
+            keys = [_reminder_key(task_id, index) for index in range(len(element.remind))]
+            step.connection.execute(delete(tables.job).where(tables.job.c.dedupe_key.in_(keys)))
+            _schedule_reminders(step, task_id, element, due, opened.variables)
 
 
 def write_waits(step: "Step", before: set[str]) -> set[str]:

@@ -17,6 +17,7 @@ from service.inbox import TaskRow, TaskView
 from service.instances import Started
 from service.store import procedure as tables
 from service.store.database import Database
+from service.store.identity import organisation
 from service.system import System
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -190,7 +191,7 @@ def open_city(settings: Settings, files: Mapping[str, bytes]) -> City:
     city = City(system)
     with system.database.read() as connection:
         day = city_day(system.now(connection))
-        for row in connection.execute(select(directory.organisation)):
+        for row in connection.execute(select(organisation)):
             (city.units if row.kind == "unit" else city.bodies)[row.code.removeprefix("unit-")] = row.id
         for login in PEOPLE:
             city.people[login] = people.load_by_login(connection, login, day)

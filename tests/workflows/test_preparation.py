@@ -1,11 +1,13 @@
 """Preparation: three deliverables of every body, checked by the office, due by the window's last minute (R11)."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from service.campaign import plans, progress
+from service.clock import city_day
 from service.errors import Invalid
 from service.store.plan import creation_target
 from tests.workflows.city import City
@@ -27,6 +29,15 @@ def begun(city: City) -> City:
     issue_split(city)
     city.move_to("2026-03-20 09:00")
     return city
+
+
+def dues(city: City, who: str) -> set[str]:
+    """The last days of what waits for a person: due is their 24:00."""
+    return {
+        str(city_day(one.due_at - timedelta(minutes=1)))
+        for one in city.waiting(who)
+        if one.due_at is not None
+    }
 
 
 def delivered(city: City, code: str) -> dict[str, tuple[str, bool, int]]:
@@ -157,7 +168,8 @@ def test_a_scheme_without_a_work_item_is_refused(begun: City) -> None:
 
 def test_an_extension_is_heard_by_those_who_wait_for_the_window(begun: City) -> None:
     hand_in(begun, "qindu")
-    hand_in(begun, "education")
+    begun.do("education", "do_body", "submit", working_body())
+    begun.do("clerk", "check_body", "accept", {})
     begun.start(
         "education",
         "window_extension",
@@ -174,6 +186,14 @@ def test_an_extension_is_heard_by_those_who_wait_for_the_window(begun: City) -> 
         "approve",
         {"granted_to": "2026-04-03", "document_number": "咸创绿办〔2026〕3号", "decided_on": "2026-03-20"},
     )
+    # What is due with the window is due later, for this body alone; so is its reminder.
+    assert dues(begun, "education") == {"2026-04-03"}
+    assert dues(begun, "sanyuan") == {"2026-03-31"}
+    begun.move_to("2026-03-30 23:59")
+    assert all(one.reminded_at is None for one in begun.waiting("education"))
+    begun.move_to("2026-03-31 00:00")
+    assert all(one.reminded_at is not None for one in begun.waiting("education"))
+    hand_in(begun, "education", parts=("targets", "scheme"))
     begun.move_to("2026-04-01 00:00")
     assert begun.open_processes("implementation") == 1
     begun.move_to("2026-04-03 23:59")

@@ -150,7 +150,10 @@ def explain(city: City) -> None:
 
 def conclude(city: City, who: str, step: str, outcome: str) -> None:
     data = {"document_number": NUMBER, "decided_on": "2026-08-11", "decision_reason": "情有可原"}
-    city.do(who, step, outcome, data if outcome == "accept" else {}, opinion="同意" if outcome == "accept" else "不同意")
+    if outcome == "accept":
+        city.do(who, step, outcome, data)
+    else:
+        city.do(who, step, outcome, {}, opinion="不同意")
 
 
 def test_r13_beyond_the_grace_a_late_application_is_the_committees(city: City) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from service.campaign import plans
 from service.inbox import TaskView
-from tests.workflows.city import City, rows_of
+from tests.workflows.city import City, Data, rows_of
 
 PLAN = "咸创绿发〔2026〕1号"
 SPLIT = "咸创绿发〔2026〕2号"
@@ -110,13 +110,23 @@ TARGET = {
 }
 
 
-def hand_in(city: City, who: str, *, check: bool = True) -> None:
-    """Hand in a body's three deliverables, and have the office accept them."""
-    city.do(who, "do_body", "submit", working_body())
-    city.do(who, "do_targets", "submit", targets(city, TARGET[who]))
-    city.do(who, "do_scheme", "submit", scheme)
+def hand_in(
+    city: City,
+    who: str,
+    *,
+    check: bool = True,
+    parts: tuple[str, ...] = ("body", "targets", "scheme"),
+) -> None:
+    """Hand in a body's deliverables, and have the office accept them."""
+    filled: dict[str, Data] = {
+        "body": working_body(),
+        "targets": targets(city, TARGET[who]),
+        "scheme": scheme,
+    }
+    for part in parts:
+        city.do(who, f"do_{part}", "submit", filled[part])
     if check:
-        for part in ("body", "targets", "scheme"):
+        for part in parts:
             city.do("clerk", f"check_{part}", "accept", {})
 
 
