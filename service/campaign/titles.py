@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -10,8 +10,13 @@ from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from service.campaign.calendar import add_years
 from service.errors import Conflict, Invalid, NotFound, Text
+from service.identity.access import redacted_names
+from service.identity.organisations import REDACTED
+from service.identity.people import Person
+from service.paging import Page
 from service.store.ids import new_id
 from service.store.title import title, title_change
+from service.system import System
 
 #: What may follow what; a decision that leaves the state as it is (a warning) is a change too. A title is never
 #: deleted: a revoked one stays in the register.
@@ -311,6 +316,34 @@ def list_titles(
     if states is not None:
         query = query.where(title.c.state.in_(list(states)))
     return [_title(row) for row in connection.execute(query).mappings()]
+
+
+def list_for(
+    system: System,
+    person: Person,
+    *,
+    level: str | None = None,
+    unit: str | None = None,
+    state: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[Title]:
+    """Return titles by certificate number; the names of military units only to who may read them (R09)."""
+    query = select(title).order_by(title.c.number).limit(limit + 1)
+    for column, wanted in ((title.c.level, level), (title.c.unit_id, unit), (title.c.state, state)):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    if after is not None:
+        query = query.where(title.c.number > after)
+    with system.database.read() as connection:
+        found = [_title(row) for row in connection.execute(query).mappings()]
+        page = found[:limit]
+        shown = redacted_names(connection, person, {one.unit_id for one in page})
+        rows = [
+            replace(one, unit_name=REDACTED.zh) if shown.get(one.unit_id) == REDACTED.zh else one
+            for one in page
+        ]
+    return Page(rows, page[-1].number if len(found) > limit else None)
 
 
 def is_number_taken(connection: Connection, number: str) -> bool:

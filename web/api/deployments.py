@@ -1,13 +1,15 @@
 """Deployments and process definitions: files in, problems out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flask import request
 
-from service import deployments
+from service import deployments, instances
 from service.deployments import Definition, Deployment
 from service.errors import Forbidden, Invalid, Text
+from service.form_description import FormDescription, describe
 from service.identity import duties
 from web.api.endpoints import Call, Endpoint
 
@@ -26,6 +28,16 @@ class Published:
 
     deployment: Deployment
     problems: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class StartForm:
+    """The form a process starts with (None: it has none) and the data it starts from."""
+
+    key: str
+    name: Text
+    form: FormDescription | None
+    data: Mapping[str, Any]
 
 
 def _files() -> dict[str, bytes]:
@@ -69,6 +81,14 @@ def _definitions(call: Call) -> list[Definition]:
         return deployments.definitions(call.system, connection, deployments.get(connection, wanted).id)
 
 
+def _start_form(call: Call) -> StartForm:
+    shown = instances.start_form(
+        call.system, call.person, call.path["key"], organisation_id=call.query.get("organisation")
+    )
+    form = describe(shown.form, {}, shown.filling.sources, shown.filling.data) if shown.form else None
+    return StartForm(shown.key, shown.name, form, shown.filling.data)
+
+
 ENDPOINTS = [
     Endpoint(
         "POST",
@@ -90,5 +110,13 @@ ENDPOINTS = [
         "Process definitions of the deployment in force",
         list[Definition],
         query={"deployment": "id of another deployment"},
+    ),
+    Endpoint(
+        "GET",
+        "/process-definitions/{key}/start-form",
+        _start_form,
+        "The form a process starts with, as the caller would fill it in",
+        StartForm,
+        query={"organisation": "for which of one's organisations"},
     ),
 ]

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from service.campaign import titles
+from service.campaign.titles import Title
 from service.identity import organisations
 from service.identity.organisations import Organisation
 from service.identity.people import Membership, Person
@@ -55,5 +57,26 @@ ENDPOINTS = [
         lambda call: organisations.get_for(call.system, call.person, call.path["organisation_id"]),
         "One organisation",
         Organisation,
+    ),
+    Endpoint(
+        "GET",
+        "/titles",
+        lambda call: titles.list_for(
+            call.system,
+            call.person,
+            level=call.query.get("level"),
+            unit=call.query.get("unit"),
+            state=call.query.get("state"),
+            after=call.query.get("after"),
+            limit=limit_of(call.query),
+        ),
+        "Titles by certificate number; what the caller may not read is redacted",
+        Page[Title],
+        query={
+            "level": "level code",
+            "unit": "unit id",
+            "state": "active, pending_reinspection, suspended, revoked or ended",
+            **PAGE,
+        },
     ),
 ]
