@@ -15,7 +15,7 @@ from SpiffWorkflow import TaskState
 from service.engine import patches
 from service.engine.events import Boundary, EventChoice
 from service.engine.nodes import UserStep
-from service.engine.tokens import LIVE, Flow, Scope, Token
+from service.engine.tokens import LIVE, Flow, Scope, Token, number_of
 from service.errors import Text
 
 _BESIDE = Text(
@@ -74,7 +74,7 @@ def targets(flow: Flow, token: Token) -> list[ReturnTarget]:
 
 def finished(flow: Flow, ref: str) -> Token | None:
     """Return the completed user task `ref`, None if there is none."""
-    number = int(ref) if ref.isascii() and ref.isdigit() else -1
+    number = number_of(ref)
     for scope in (flow, *flow.subprocesses.values()):
         token: Token | None = scope.tasks.get(number)
         if token is not None and isinstance(token.task_spec, UserStep) and token.state == TaskState.COMPLETED:
@@ -97,12 +97,14 @@ def go_back(flow: Flow, target: Token) -> None:
         holder = scope.holder
         holder._set_state(TaskState.STARTED)
         holder.data = holder.entry
+        holder.task_spec.note(holder, "entered")
         holder.task_spec.arm(holder)
     patches.reopen(flow)
     for token in undoing.waiting.values():
         token.internal_data = {"via": token.internal_data["via"], **_kept(token)}
         token.data = token.entry
         token._set_state(TaskState.WAITING)
+        token.task_spec.note(token, "entered")
     again = parent._add_child(spec)
     again.internal_data = kept
     spec._update(again)

@@ -55,6 +55,11 @@ class Sent:
     deployment: str
 
 
+def number_of(ref: str) -> int:
+    """Return the number of the token others call `ref`; -1, which no token has, for what is no ref."""
+    return int(ref) if ref.isascii() and ref.isdigit() and len(ref) < 19 else -1
+
+
 class Token(Task):  # type: ignore[misc]  # Spiff is untyped
     """A Spiff task with a number for an id; numbers rise with time and are never used twice in an instance."""
 
@@ -173,7 +178,7 @@ class Flow(BpmnWorkflow):  # type: ignore[misc]  # Spiff is untyped
 
     def token(self, ref: str) -> Token | None:
         """Return the live token `ref`, None if there is none."""
-        number = int(ref) if ref.isascii() and ref.isdigit() else -1
+        number = number_of(ref)
         return next((scope.live[number] for scope in self.scopes() if number in scope.live), None)
 
     def begin(self, variables: Variables) -> None:

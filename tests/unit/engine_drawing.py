@@ -205,3 +205,13 @@ class Run:
     def events(self, *kinds: str) -> list[str]:
         """The trace as `element event`, only of these events if any are named."""
         return [f"{one.element_id} {one.event}" for one in self.trace if not kinds or one.event in kinds]
+
+    @property
+    def standing(self) -> set[str]:
+        """Elements the trace says the process stands at: entered more often than left."""
+        counts: dict[tuple[str, str], int] = {}
+        for one in self.trace:
+            key = (one.process_key, one.element_id)
+            counts[key] = counts.get(key, 0) + (1 if one.event == "entered" else -1)
+        assert all(number >= 0 for number in counts.values()), counts
+        return {element_id for (_, element_id), number in counts.items() if number}

@@ -357,7 +357,8 @@ def test_every_process_comes_to_its_end_after_any_returns(shape: Shape, choices:
     it = Run(drawn, r=1)
     for choice in choices:
         if it.completed:
-            return
+            break
+        assert it.standing >= set(it.open)
         tasks = it.machine.user_tasks()
         task = tasks[choice % len(tasks)]
         targets = [one for one in it.machine.return_targets(task.ref) if one.refusal is None]
@@ -373,6 +374,7 @@ def test_every_process_comes_to_its_end_after_any_returns(shape: Shape, choices:
         it.go_on()
     assert it.completed
     assert it.machine.user_tasks() == []
+    assert it.standing == set()
 
 
 def test_a_diagram_that_lost_an_element_says_so_when_a_state_needs_it() -> None:

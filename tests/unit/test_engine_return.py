@@ -421,3 +421,30 @@ def test_return_works_within_one_step_before_it_is_stored() -> None:
     machine.return_to(target.ref, it.at)
     machine.advance(it.at)
     assert [one.element_id for one in machine.user_tasks()] == ["r1"]
+
+
+def test_trace_after_returns_tells_where_the_process_stands() -> None:
+    inner = parallel("h", "k") + users("x", "y") + flows("s2", "h", "x", "k", "e2") + flows("h", "y", "k")
+    sub = node("subProcess", "sub", start("s2") + inner + end("e2"))
+    it = run(start(), users("a", "z"), sub, end(), flows("s", "a", "sub", "z", "e"))
+    it.do("a", "x", "y").back("z", "y")
+    assert it.standing == {"sub", "k", "y"}
+    it.do("y").back("z", "a")
+    assert it.standing == {"a"}
+    finish(it)
+    assert it.standing == set()
+
+
+@pytest.mark.parametrize("ref", ["", "x", "-1", "０", "9" * 6000, "²"])
+def test_what_is_no_ref_is_a_conflict(ref: str) -> None:
+    it = run(start(), users("a"), end(), flows("s", "a", "e"))
+    for act in (
+        lambda: it.machine.complete(ref, {}, it.at),
+        lambda: it.machine.deliver(ref, {}, it.at),
+        lambda: it.machine.fire(ref, it.at),
+        lambda: it.machine.finish_operation(ref, None, it.at),
+        lambda: it.machine.return_targets(ref),
+        lambda: it.machine.return_to(ref, it.at),
+    ):
+        with pytest.raises(Conflict):
+            act()
