@@ -166,35 +166,43 @@ def _flows(path: str, before: bytes, after: bytes) -> list[Difference]:
     old, new = _drawn_flows(before), _drawn_flows(after)
     found = []
     for key in sorted(old.keys() | new.keys()):
-        if old.get(key) == new.get(key):
-            continue
-        if key not in old:
-            text = Text(f"新增连线 {new[key]}", f"a new flow {new[key]}")
-            found.append(Difference(path, key, "added", text))
-        elif key not in new:
-            text = Text(f"删除连线 {old[key]}", f"the flow {old[key]} is gone")
+        was, now = old.get(key), new.get(key)
+        if now is None and was is not None:
+            text = Text(f"删除连线 {was.words}", f"the flow {was.words} is gone")
             found.append(Difference(path, key, "removed", text))
-        else:
-            found.append(_changed(path, key, "连线", "the flow", old[key], new[key]))
+        elif was is None and now is not None:
+            text = Text(f"新增连线 {now.words}", f"a new flow {now.words}")
+            found.append(Difference(path, key, "added", text))
+        elif was is not None and now is not None and was.rule != now.rule:
+            found.append(_changed(path, key, "连线", "the flow", was.words, now.words))
     return found
 
 
-def _drawn_flows(data: bytes) -> dict[str, str]:
-    """Return each flow as `source → target (condition)`, with the nodes' names."""
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    """A drawn flow: what it means, by ids, and how it reads, by names."""
+
+    rule: tuple[str, str, str, bool]
+    words: str
+
+
+def _drawn_flows(data: bytes) -> dict[str, _Flow]:
     try:
         root = parse_xml(data)
     except XmlError:
         return {}
-    names = {
-        node.get("id", ""): " ".join((node.get("name") or node.get("id") or "").split())
-        for node in root.iter()
-        if node.get("id")
-    }
+    nodes = {node.get("id", ""): node for node in root.iter() if node.get("id")}
     found = {}
     for node in root.iter(f"{{{BPMN}}}sequenceFlow"):
-        source, target = names.get(node.get("sourceRef", ""), "?"), names.get(node.get("targetRef", ""), "?")
+        key, source, target = (node.get(name, "") for name in ("id", "sourceRef", "targetRef"))
         condition = text_of(child(node, BPMN, "conditionExpression"))
-        found[node.get("id", "")] = f"{source} → {target}" + (f"（{condition}）" if condition else "")
+        default = source in nodes and nodes[source].get("default") == key
+        ends = [
+            " ".join((nodes[one].get("name") or one).split()) if one in nodes else one
+            for one in (source, target)
+        ]
+        extra = f"（{condition}）" if condition else "（其余情况）" if default else ""
+        found[key] = _Flow((source, target, condition, default), f"{ends[0]} → {ends[1]}{extra}")
     return found
 
 

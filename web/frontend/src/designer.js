@@ -34,6 +34,19 @@ function leadTo(id) {
   return true;
 }
 
+/** A wide diagram is shown from its left edge in a readable size, beside the palette; a small one whole. */
+function showFromTheStart() {
+  const canvas = modeler.get('canvas');
+  canvas.zoom('fit-viewport', 'auto');
+  if (canvas.zoom() > 0.7) return;
+  const { inner } = canvas.viewbox();
+  canvas.zoom(0.7);
+  const { scale } = canvas.viewbox();
+  const room = editable ? 110 : 30;
+  const box = canvas.getSize();
+  canvas.viewbox({ x: inner.x - room / scale, y: inner.y - 40 / scale, width: box.width / scale, height: box.height / scale });
+}
+
 let marked = [];
 function mark(ids) {
   const canvas = modeler.get('canvas');
@@ -56,6 +69,10 @@ function listProblems(problems) {
 }
 
 async function save() {
+  if (!dirty) {
+    toast(t('没有改动，不用保存', 'Nothing was changed'), 'info');
+    return;
+  }
   buttons.save.setAttribute('aria-busy', 'true');
   status.textContent = t('正在保存…', 'Saving…');
   try {
@@ -95,7 +112,7 @@ try {
   keepListVariables(modeler, warnings);
   const serious = warnings.filter((one) => one.property !== 'bpmn:loopDataInputRef');
   if (serious.length) toast(serious[0].message, 'soon');
-  modeler.get('canvas').zoom('fit-viewport', 'auto');
+  showFromTheStart();
   status.textContent = editable ? t('可以编辑', 'Ready') : t('只读', 'Read only');
 } catch (error) {
   status.textContent = t('无法打开：', 'Cannot be opened: ') + error.message;
