@@ -325,10 +325,15 @@ class Drawing:
                 self.track[edge_id, place] = number
             count[key] = len(tracks)
         label_room: dict[int, float] = defaultdict(float)
+        end_room: dict[int, float] = defaultdict(float)
         for edge in self.edges:
-            if edge.name and edge.leave == "right":
+            room = min(len(edge.name), 9) * LETTER + 8
+            if edge.name and self._named_at_end(edge):
+                gap = edge.plan[-1][1]
+                end_room[gap] = max(end_room[gap], room - 14)
+            elif edge.name and edge.leave == "right":
                 column = self.nodes[edge.source].column
-                label_room[column] = max(label_room[column], min(len(edge.name), 9) * LETTER + 8)
+                label_room[column] = max(label_room[column], room)
         self.column_x: list[float] = []
         self.gap_x: dict[int, float] = {-1: 0}
         left: float = POOL_HEAD * 2 + 30 + TRACK * count.get(("v", -1), 0)
@@ -336,7 +341,7 @@ class Drawing:
         for column in range(self.column_count):
             self.column_x.append(left)
             self.gap_x[column] = left + COLUMN + 14 + max(0.0, label_room[column] - 14)
-            left = self.gap_x[column] + TRACK * count.get(("v", column), 0) + 26
+            left = self.gap_x[column] + TRACK * count.get(("v", column), 0) + 26 + end_room[column]
         self.width = left + 10
         self.row_y: list[float] = []
         self.gap_y: dict[int, float] = {-1: 14}
@@ -387,24 +392,21 @@ class Drawing:
             if edge.name:
                 edge.label = self._label(edge)
 
+    def _named_at_end(self, edge: Edge) -> bool:
+        """Whether the flow is named before its arrow: flows that leave together are named where they run alone."""
+        if edge.leave != "right" or edge.enter != "left" or not edge.plan or edge.plan[-1][0] != "v":
+            return False
+        return sum(one.source == edge.source and one.leave == "right" for one in self.edges) > 1
+
     def _label(self, edge: Edge) -> tuple[float, float, float, float]:
         x, y = edge.points[0]
         letters = min(len(edge.name), 9)
         width = letters * LETTER + 4
         height = LABEL_LINE * -(-len(edge.name) // 9)
+        if self._named_at_end(edge):
+            x, y = edge.points[-1]
+            return (x - width - 8, y - 3 - height, width, height)
         if edge.leave == "right":
-            together = [one for one in self.edges if one.source == edge.source and one.leave == "right"]
-            if len(together) > 1 and len(edge.points) > 2:
-                # Where flows leave together, each is named where it runs alone.
-                runs = [
-                    (min(x1, x2), abs(x2 - x1), y1)
-                    for (x1, y1), (x2, y2) in zip(edge.points[1:], edge.points[2:], strict=False)
-                    if y1 == y2
-                ]
-                fitting = [one for one in runs if one[1] >= width] or runs
-                if fitting:
-                    left, _, middle = fitting[-1]
-                    return (left + 5, middle - 3 - height, width, height)
             return (x + 3, y - 3 - height, width, height)
         if edge.leave == "bottom":
             return (x + 4, y + 6, width, height)
