@@ -5,7 +5,7 @@ cannot go on; the machine is then of no use any more and nothing of the step may
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -68,13 +68,22 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class OperationCall:
-    """A service task that waits for its operation, with the arguments as they are now."""
+    """A service task that waits for its operation."""
 
     ref: str
     process_key: str
     element_id: str
     operation: str
-    arguments: Variables
+    _token: Token = field(repr=False, compare=False)
+
+    @property
+    def arguments(self) -> Variables:
+        """The arguments, evaluated when asked for: an operation before may have changed what functions tell.
+
+        Raises `EngineIncident` when an expression fails.
+        """
+        arguments: Variables = self._token.task_spec.arguments(self._token)
+        return arguments
 
 
 class Machine:
@@ -196,7 +205,7 @@ class Machine:
                 token.task_spec.process_key,
                 token.task_spec.element_id,
                 token.task_spec.element.operation or "",
-                token.task_spec.arguments(token),
+                token,
             )
             for token in self._flow.live_tokens()
             if isinstance(token.task_spec, nodes.OperationStep)

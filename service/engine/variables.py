@@ -18,18 +18,20 @@ from service.errors import Text
 LARGEST_VARIABLE = 16_000
 
 _STRICT = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
+_NOTHING = b"null"
 _MISSING = object()
 
 
 def checked(name: str, value: Any, element: str | None) -> Any:
     """Return `value` as JSON gives it back. Raises `EngineIncident` naming the variable if it is none, or too large."""
-    if value is None or value is True or value is False or type(value) is float:
-        return value
-    if type(value) is int and -(2**53) < value < 2**53:
+    if value is None or value is True or value is False:
         return value
     try:
         written = orjson.dumps(value, option=_STRICT)
     except TypeError:
+        written = _NOTHING
+    # What JSON has no number for, such as infinity, is written as null.
+    if written == _NOTHING:
         kind = type(value).__name__
         raise EngineIncident(
             Text(
@@ -37,7 +39,7 @@ def checked(name: str, value: Any, element: str | None) -> Any:
             ),
             element,
             variable=name,
-        ) from None
+        )
     if len(written) > LARGEST_VARIABLE:
         raise EngineIncident(
             Text(
@@ -49,7 +51,7 @@ def checked(name: str, value: Any, element: str | None) -> Any:
             element,
             variable=name,
         )
-    return value if type(value) is str else orjson.loads(written)
+    return orjson.loads(written) if isinstance(value, list | tuple | dict) else value
 
 
 def assign(token: Token, values: Variables, element: str | None) -> None:

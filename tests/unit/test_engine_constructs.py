@@ -352,6 +352,31 @@ def test_two_operations_in_parallel_run_one_after_the_other() -> None:
     assert it.task("z").variables == {"r1": 1, "r2": 2}
 
 
+def test_arguments_are_evaluated_when_asked_for() -> None:
+    params = extensions('<cl:param name="left" value="places()"/>')
+    given = procedure(
+        drawing(
+            "p",
+            start(),
+            parallel("g"),
+            node("serviceTask", "o1", params, cl_operation="x"),
+            node("serviceTask", "o2", params, cl_operation="x"),
+            end("e1"),
+            end("e2"),
+            flows("s", "g", "o1", "e1"),
+            flows("g", "o2", "e2"),
+        )
+    )
+    left = [2]
+    machine = Machine.start(given.processes["p"], given, {}, NOON, {"places": lambda: left[0]})
+    machine.advance(NOON)
+    first, second = machine.operations()
+    assert first.arguments == {"left": 2}
+    left[0] = 1
+    machine.finish_operation(first.ref, None, NOON)
+    assert second.arguments == {"left": 1}
+
+
 def test_call_activity_shares_variables_both_ways() -> None:
     called = drawing("c", start("s"), users("i", "j"), end("e"), flows("s", "i", "j", "e"))
     it = Run(
@@ -804,10 +829,11 @@ def test_too_large_a_variable_is_named(value: object) -> None:
     assert caught.value.element == "a"
 
 
-def test_value_that_is_no_json_is_named() -> None:
+@pytest.mark.parametrize("value", [NOON, {1, 2}, {1: "a"}, 2**70, float("nan"), b"x", object()])
+def test_value_that_is_no_json_is_named(value: object) -> None:
     it = run(start(), users("a", "b"), end(), flows("s", "a", "b", "e"))
     with pytest.raises(EngineIncident) as caught:
-        it.machine.complete(it.task("a").ref, {"when": NOON}, it.at)
+        it.machine.complete(it.task("a").ref, {"when": value}, it.at)
     assert "when" in caught.value.text.en
 
 
