@@ -13,6 +13,7 @@ from service.campaign.titles import Title
 from service.documents import wording
 from service.documents.wording import Wording
 from service.errors import NotFound, Text
+from service.forms import ROW
 from service.identity import duties, organisations, people
 from service.identity.access import may_see_matter, redacted_names
 from service.identity.people import Person
@@ -107,7 +108,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """A county's filing with its roster as it was sealed."""
+    """A county's filing of one naming, or its nil return."""
 
     id: str
     county_name: str
@@ -119,8 +120,24 @@ class Filing:
     number: str | None
     state: str
     late: bool
-    rows: list[Mapping[str, Any]]
     matter_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RosterRow:
+    """A line of a roster: the facts of the title by name, and what was typed beside it by field."""
+
+    facts: Mapping[str, str]
+    typed: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """A filing's list, ready for the spreadsheet."""
+
+    filing: Filing
+    wording: Wording
+    rows: list[RosterRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,9 +239,12 @@ def decision(system: System, person: Person, number: str) -> DecisionDocument:
             "decision",
             level=first.level,
         )
-        recorded = connection.scalar(
-            select(naming_decision.c.document_title).where(naming_decision.c.document_number == number)
-        )
+        recorded = connection.execute(
+            select(naming_decision.c.document_title, naming_decision.c.matter_id).where(
+                naming_decision.c.document_number == number
+            )
+        ).one_or_none()
+        written = _body(connection, entry, recorded.matter_id) if recorded is not None else []
         entries = {one.id: one for one in register.every_title(connection, first.decided_on)}
         level = _level(connection, first)
     values = {
@@ -237,10 +257,10 @@ def decision(system: System, person: Person, number: str) -> DecisionDocument:
     }
     return DecisionDocument(
         wording=entry,
-        title=recorded or wording.filled(entry.title, values),
+        title=recorded.document_title if recorded else wording.filled(entry.title, values),
         number=number,
         authority=first.namer_name,
-        paragraphs=[wording.filled(text, values) for text in entry.paragraphs],
+        paragraphs=written or [wording.filled(text, values) for text in entry.paragraphs],
         annex=wording.filled(entry.annex, values),
         day=first.decided_on,
         named=[
@@ -355,20 +375,52 @@ def filings(system: System, person: Person) -> list[Filing]:
         ]
 
 
-def filing(system: System, person: Person, filing_id: str) -> tuple[Filing, Wording]:
-    """Return a filing and the wording of its roster. Raises `NotFound`."""
+def roster(system: System, person: Person, filing_id: str) -> Roster:
+    """Return a filing's list with what the county typed beside each title. Raises `NotFound`."""
     with system.database.read() as connection:
         row = connection.execute(select(county_filing).where(county_filing.c.id == filing_id)).one_or_none()
         if row is None or row.matter_id is None:
             raise _unknown()
         _require_matter(system, connection, person, row.matter_id)
-        entries = _wordings(system, connection, row.matter_id)
-        return _filing(connection, row), wording.of_layout(entries, "roster")
+        entry = wording.of_layout(_wordings(system, connection, row.matter_id), "roster")
+        typed = _typed(connection, entry, row.matter_id)
+        held = [titles.get(connection, str(one)) for one in row.roster]
+        units = {one.unit_id for one in held}
+        names, full = redacted_names(connection, person, units), organisations.names(connection, units)
+        entries = {one.id: one for one in register.every_title(connection, row.due_on)}
+        rows = []
+        for number, one in enumerate(held, 1):
+            hidden = names[one.unit_id] != full[one.unit_id]
+            facts = {
+                "sequence": str(number),
+                "unit": names[one.unit_id] if hidden else one.unit_name,
+                "kind": entries[one.id].kind.zh,
+                "address": "" if hidden else organisations.unit(connection, one.unit_id).address,
+                "certificate": one.number,
+                "decision": one.decision_number,
+                "decided_on": one.decided_on.isoformat(),
+                "valid_to": one.valid_to.isoformat() if one.valid_to else "",
+            }
+            rows.append(RosterRow(facts, typed.get(one.id, {})))
+        return Roster(_filing(connection, row), entry, rows)
+
+
+def _typed(connection: Connection, entry: Wording, matter_id: str) -> dict[str, Mapping[str, Any]]:
+    """Return what was typed in the rows of the list an entry names, by the row's id."""
+    found = submissions(connection, matter_id, entry.form) if entry.form else []
+    rows = [one for key in entry.fields for one in (found[-1].data.get(key) or [])] if found else []
+    return {str(one.get(ROW)): one for one in rows if isinstance(one, dict)}
+
+
+def _body(connection: Connection, entry: Wording, matter_id: str) -> list[str]:
+    """Return the paragraphs somebody wrote for a decision in its matter; none when nothing was written."""
+    found = submissions(connection, matter_id, entry.form) if entry.form and entry.body else []
+    text = str(found[-1].data.get(entry.body) or "") if found else ""
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _filing(connection: Connection, row: Row[Any]) -> Filing:
     name = connection.scalar(select(organisation.c.name).where(organisation.c.id == row.county_org_id))
-    roster = row.roster if isinstance(row.roster, list) else (row.roster or {}).get("rows", [])
     return Filing(
         id=row.id,
         county_name=str(name or ""),
@@ -380,7 +432,6 @@ def _filing(connection: Connection, row: Row[Any]) -> Filing:
         number=row.number,
         state=row.state,
         late=row.late,
-        rows=[one for one in roster if isinstance(one, dict)],
         matter_id=row.matter_id,
     )
 

@@ -5,8 +5,11 @@ A file has entries `[[documents]]`. `layout` says how an entry is made:
 - `form`: the last submission of `form` in a matter, as a filled-in form; with `opinions`, followed by everybody's
   opinions. `letter`: a letter about one submission of `form` with one of the buttons `outcomes`; `fields` are the
   form's fields it lists (none: all that were filled in).
-- `decision`: the document of a naming, with the list of those named as its annex. `certificate`: of one title.
-- `roster`: the list of a county's filing as a spreadsheet.
+- `decision`: the document of a naming, with the list of those named as its annex; its text is the field `body` of
+  the last `form` in the decision's matter, and `paragraphs` where nothing was written there.
+- `certificate`: of one title.
+- `roster`: the list of a county's filing as a spreadsheet with `columns`: each a `heading` and either a `fact` of
+  the title (`FACTS`) or a `field` of the row typed for it in the list `fields` names, in `form`.
 
 `levels` narrows decisions and certificates to some levels; the first entry that fits is taken. Texts may hold
 places like `{unit}`; each layout says in `PLACES` what it can fill in.
@@ -36,7 +39,19 @@ PLACES: Mapping[str, frozenset[str]] = {
     "certificate": frozenset({"unit", "level", "authority", "number", "date", "decision"}),
     "roster": frozenset({"county", "year"}),
 }
+#: What a column of a roster can take from a title.
+FACTS = ("sequence", "unit", "kind", "address", "certificate", "decision", "decided_on", "valid_to")
 _PLACE = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a roster: a fact of the title, or a field that was typed beside it; width in characters."""
+
+    heading: str
+    fact: str | None = None
+    field: str | None = None
+    width: int = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,8 @@ class Wording:
     paragraphs: tuple[str, ...] = ()
     closing: str = ""
     annex: str = ""
+    body: str = ""
+    columns: tuple[Column, ...] = ()
     note: str = ""
 
 
@@ -139,10 +156,16 @@ def _wrong(entry: Any) -> Text | None:
         value = entry.get(key, [])
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
             return Text(f"{key} 应是文字的列表", f"{key} must be a list of texts")
+    columns = entry.get("columns", [])
+    if not isinstance(columns, list) or any(_wrong_column(one) for one in columns):
+        return Text(
+            f"columns 的每一列要有 heading，以及 fact（{'、'.join(FACTS)}）或 field",
+            f"each of columns needs a heading and a fact ({', '.join(FACTS)}) or a field",
+        )
     if not isinstance(entry.get("opinions", False), bool):
         return Text("opinions 应是 true 或 false", "opinions must be true or false")
     texts = [entry["title"], *entry.get("paragraphs", [])]
-    texts += [entry.get(key, "") for key in ("addressee", "closing", "annex", "note")]
+    texts += [entry.get(key, "") for key in ("addressee", "closing", "annex", "note", "body")]
     if not all(isinstance(one, str) for one in texts):
         return Text("文字应写在引号里", "texts must be strings")
     places = {place[1] for one in texts for place in _PLACE.finditer(one)}
@@ -152,10 +175,23 @@ def _wrong(entry: Any) -> Text | None:
     return None
 
 
+def _wrong_column(column: Any) -> bool:
+    if not isinstance(column, dict) or column.keys() - {"heading", "fact", "field", "width"}:
+        return True
+    texts = [column.get("heading"), column.get("fact", ""), column.get("field", "")]
+    named = [one for one in texts[1:] if one]
+    fits = all(isinstance(one, str) for one in texts) and isinstance(column.get("width", 1), int)
+    return not fits or len(named) != 1 or (bool(column.get("fact")) and column["fact"] not in FACTS)
+
+
 def _wording(entry: Mapping[str, Any]) -> Wording:
     values = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in entry.items()
-        if key not in ("label", "label_en")
+        if key not in ("label", "label_en", "columns")
     }
-    return Wording(label=Text(entry["label"], entry.get("label_en", entry["label"])), **values)
+    return Wording(
+        label=Text(entry["label"], entry.get("label_en", entry["label"])),
+        columns=tuple(Column(**one) for one in entry.get("columns", [])),
+        **values,
+    )

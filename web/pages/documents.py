@@ -87,10 +87,10 @@ def certificate(title_id: str) -> ResponseReturnValue:
 @page.get("/filing/<filing_id>.xlsx")
 def filing(filing_id: str) -> ResponseReturnValue:
     """Send a county's filing roster as a spreadsheet."""
-    made, entry = issued.filing(current_system(), current_person(), filing_id)
-    name = gettext("备案名册-%(county)s-%(year)s", county=made.county_name, year=made.year)
+    made = issued.roster(current_system(), current_person(), filing_id)
+    name = gettext("备案名册-%(county)s-%(year)s", county=made.filing.county_name, year=made.filing.year)
     return send_file(
-        io.BytesIO(roster.workbook(made, entry)),
+        io.BytesIO(roster.workbook(made)),
         mimetype=_SHEET,
         as_attachment=True,
         download_name=f"{name}.xlsx",
