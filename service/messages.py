@@ -101,6 +101,7 @@ def route(system: System, transaction: Transaction, sent: Mapping[str, Any], at:
                 payload={
                     "ref": one.ref,
                     "element": one.element_id,
+                    "key": key,
                     "payload": sent.get("payload") or {},
                     "by": sent.get("by"),
                 },
@@ -129,10 +130,16 @@ def route(system: System, transaction: Transaction, sent: Mapping[str, Any], at:
 def deliver(
     system: System, transaction: Transaction, row: RowMapping, sent: Mapping[str, Any], at: datetime
 ) -> None:
-    """Give a message to the instance `row` at the wait it was found by; nothing when that wait is over."""
+    """Give a message to the instance `row` at the wait it was found by; nothing when that wait is over.
+
+    An instance that was given another message meanwhile and waits at the same place again, under the same key, gets
+    it there: of several that come at once none is lost.
+    """
     step = Step.load(system, transaction, row, at, sent.get("by"))
-    ref = sent["ref"]
-    if all(one.ref != ref for one in step.machine.waits()):
+    waits = step.machine.waits()
+    again = [one.ref for one in waits if one.element_id == sent["element"] and one.key == sent.get("key")]
+    ref = next((one.ref for one in waits if one.ref == sent["ref"]), next(iter(again), None))
+    if ref is None:
         return
     step.machine.deliver(ref, dict(sent.get("payload") or {}), at)
     step.go_on()

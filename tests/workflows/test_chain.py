@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from service import deployments
+from service import deployments, messages
 from service.engine.decisions import read_decision
 from service.errors import AppError, Conflict
 from service.store import procedure as tables
@@ -194,6 +194,21 @@ def test_r20_chain_lives_on_and_notes_what_the_unit_holds(titled: City) -> None:
     assert titled.open_processes("naming_chain") == 1
     tell(titled, "unit_ended", titled.units["school"])
     assert titled.open_processes("naming_chain") == 0
+
+
+def test_r20_chain_hears_two_messages_that_come_at_once(titled: City) -> None:
+    school = titled.units["school"]
+    tell(titled, "chain_begun", school, unit_id=school)
+    # Both are routed before the first is delivered: the second finds the chain waiting anew.
+    messages.send(titled.system, "application_finished", key=school, payload={"result": "withdrawn"})
+    messages.send(
+        titled.system,
+        "application_wanted",
+        key=school,
+        payload={"plan_year_id": year_id(titled), "level": "city", "skip": False},
+    )
+    titled.settle()
+    assert [one["level"] for one in sent(titled, "application_opened")] == ["city"]
 
 
 def test_r20_one_chain_for_a_unit(titled: City) -> None:
@@ -445,7 +460,12 @@ def test_r04_not_recommended_not_named_and_stopped(titled: City) -> None:
     titled.do("chair", "Approve", "approve", {"minutes_number": None, "finding": "同意"})
     titled.do("clerk", "Letter", "sent", {"letter_number": "咸创绿报〔2026〕2号", "sent_on": "2026-03-02"})
     titled.do("nation", "Result_nation", "not_named", {}, opinion="未获命名")
-    assert [one["result"] for one in sent(titled, "upward_answered")] == ["not_named", "not_named"]
+    recommend(titled, "province")
+    titled.do("clerk", "Dossier", "submit", {"summary": "推荐", "dossier": []})
+    titled.do("chair", "Approve", "approve", {"minutes_number": None, "finding": "同意"})
+    titled.do("clerk", "Letter", "sent", {"letter_number": "咸创绿报〔2026〕3号", "sent_on": "2026-03-02"})
+    titled.do("province", "Result_province", "not_named", {}, opinion="未获命名")
+    assert [one["result"] for one in sent(titled, "upward_answered")] == ["not_named"] * 3
     recommend(titled, "province")
     tell(titled, "application_stopped", "application")
     assert titled.open_processes("upward_recommendation") == 0
