@@ -9,7 +9,6 @@ from service.campaign import chains, settings
 from service.engine.model import Json
 from service.errors import Conflict, Text
 from service.identity import organisations
-from service.identity.organisations import REDACTED
 from service.operations.registry import Context, operation
 from service.store.procedure import instance, subscription
 
@@ -87,10 +86,12 @@ def running(context: Context, *, unit: str) -> Json:
     return list(chains.open_applications(context.connection, unit))
 
 
-@operation("chains.refuse", Text("不予办理并说明原因", "Refuse, saying why"))
-def refuse(context: Context, *, zh: str, en: str) -> Json:
-    """Refuse what a person asked for: nothing is changed, they read why. Raises `Conflict`."""
-    raise Conflict(Text(zh, en))
+@operation("chains.require", Text("不具备条件的不予办理", "Refuse who may not"))
+def require(context: Context, *, allowed: bool, zh: str, en: str) -> Json:
+    """Refuse what a person asked for unless it is `allowed`: nothing is changed, they read why. Raises `Conflict`."""
+    if not allowed:
+        raise Conflict(Text(zh, en))
+    return None
 
 
 @operation(

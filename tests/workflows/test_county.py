@@ -1,31 +1,22 @@
 """A county's year: its round, its reviews, its determination, notice, the government's naming, plaques (R22, G17)."""
 
-from typing import Any
-
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from service.campaign import applications, plans, rounds, titles
 from service.errors import AppError
 from service.store.application import naming_decision
 from service.store.ids import new_id
 from service.store.notice import notice, notice_item
-from service.store.plan import plan_setting
 from tests.workflows.city import City, rows_of
 from tests.workflows.test_chain import open_round
-from tests.workflows.titled import application, apply_for, sent, tell, title, waits_for, year_id
+from tests.workflows.titled import application, apply_for, sent, set_setting, tell, title, waits_for, year_id
 
 SIGNED = {
     "document_title": "关于命名2026年度县级绿色单位的决定",
     "decision_number": "秦政发〔2026〕5号",
     "document": [],
 }
-
-
-def set_setting(city: City, key: str, value: Any) -> None:
-    """Decide a setting of the year otherwise."""
-    with city.system.database.write() as connection:
-        connection.execute(update(plan_setting).where(plan_setting.c.key == key).values(value=value))
 
 
 def submit(city: City, application_id: str, unit: str = "village") -> None:

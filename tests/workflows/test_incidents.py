@@ -9,7 +9,7 @@ from service.engine.decisions import read_decision
 from service.store.title import plaque
 from tests.workflows.city import ROOT, City
 from tests.workflows.test_terms import decide, status
-from tests.workflows.titled import apply_for, decisions, grant, sent, title
+from tests.workflows.titled import apply_for, decisions, grant, sent, tell, title, year_id
 
 NOTHING = {
     "deaths": 0,
@@ -138,14 +138,59 @@ def test_r26_no_measure(titled: City) -> None:
     assert titled.ended_at("incident") == ["End_none"]
 
 
-@pytest.mark.parametrize(("level", "outcome"), [("province", "none"), ("nation", "yellow_card")])
-def test_r26_higher_titles_are_decided_above(titled: City, level: str, outcome: str) -> None:
-    made = grant(titled, "school", level, on="2026-03-01", years=4)
+@pytest.mark.parametrize(
+    ("level", "who"), [("county", "mayor"), ("city", "chair"), ("province", "province"), ("nation", "nation")]
+)
+@pytest.mark.parametrize(
+    ("outcome", "state_after"),
+    [("none", "active"), ("yellow_card", "active"), ("suspend", "suspended"), ("revoke", "revoked")],
+)
+def test_r26_each_naming_body_decides_of_its_own_titles(
+    titled: City, level: str, who: str, outcome: str, state_after: str
+) -> None:
+    made = grant(titled, "village", level, on="2026-03-01", years=4)
     report(titled, made)
     investigate(titled, fraud=True)
-    state(titled, "school")
-    decide(titled, level, f"Decide_{level}", outcome, "2026-03-02")
-    assert title(titled, made).state == "active"
+    state(titled, "village")
+    assert titled.waiting(who, f"Decide_{level}") != []
+    decide(titled, who, f"Decide_{level}", outcome, "2026-03-02")
+    assert title(titled, made).state == state_after
+
+
+@pytest.mark.parametrize("outcome", ["keep", "revoke"])
+def test_r26_every_body_may_keep_or_revoke_what_the_cascade_brings(titled: City, outcome: str) -> None:
+    made = {
+        level: grant(titled, "village", level, on="2026-03-01", years=4, term=False)
+        for level in ("county", "city", "province", "nation")
+    }
+    lost = grant(titled, "village", "former", on="2026-03-01", years=4, term=False)
+    tell(
+        titled,
+        "cascade_wanted",
+        title_id=lost,
+        unit_id=titled.units["village"],
+        cause="incident",
+        level="county",
+        plan_year_id=year_id(titled),
+        recommender_id=titled.bodies["qindu"],
+        county_id=titled.bodies["qindu"],
+    )
+    recall = {"recalled_on": "2026-03-02", "note": None, "photo": []}
+    titled.do("qindu", "Recall", "recalled", recall)
+    letter = {"letter_number": "函〔2026〕2号", "sent_on": "2026-03-02", "text_sent": "建议撤销"}
+    for level, who in (
+        ("county", "mayor"),
+        ("city", "chair"),
+        ("province", "province"),
+        ("nation", "nation"),
+    ):
+        if titled.waiting("clerk", "Recommend"):
+            titled.do("clerk", "Recommend", "sent", letter)
+        decide(titled, who, f"Decide_{level}", outcome, "2026-03-02", number=f"{level}〔2026〕1号")
+        if outcome == "revoke":
+            titled.do("qindu", "Recall", "recalled", recall)
+    states = {title(titled, one).state for one in made.values()}
+    assert states == {"active" if outcome == "keep" else "revoked"}
 
 
 def test_r26_cascade_to_other_titles_and_running_applications(titled: City) -> None:

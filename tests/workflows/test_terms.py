@@ -8,7 +8,7 @@ from sqlalchemy import select
 from service.store import procedure as tables
 from service.store.title import plaque, self_check
 from tests.workflows.city import City
-from tests.workflows.titled import decisions, grant, sent, tell, title, waits_for, year_id
+from tests.workflows.titled import decisions, grant, sent, set_setting, tell, title, waits_for, year_id
 
 
 def status(city: City, process: str) -> list[str]:
@@ -179,14 +179,17 @@ def test_r28_absent_is_cancelled_by_a_decision_never_by_a_timer(titled: City, *,
         assert connection.scalar(select(plaque.c.state).where(plaque.c.title_id == made)) == "lost"
 
 
-@pytest.mark.parametrize(("level", "who"), [("province", "province"), ("nation", "nation")])
-def test_r28_titles_from_above_are_decided_above(titled: City, level: str, who: str) -> None:
+@pytest.mark.parametrize("level", ["province", "nation"])
+@pytest.mark.parametrize(("outcome", "state"), [("cancel", "revoked"), ("renew", "active")])
+def test_r28_titles_from_above_are_decided_above(titled: City, level: str, outcome: str, state: str) -> None:
+    set_setting(titled, "validity_nation", value=6)
     made = grant(titled, "school", level, on="2026-03-01", years=4)
     titled.move_to("2029-12-01 09:00")
     take_part(titled, "school")
-    inspected(titled, "fail")
-    decide(titled, who, f"Decide_{level}", "cancel", "2029-12-01")
-    assert title(titled, made).state == "revoked"
+    inspected(titled, "fail" if outcome == "cancel" else "pass")
+    decide(titled, level, f"Decide_{level}", outcome, "2029-12-01")
+    assert title(titled, made).state == state
+    assert title(titled, made).term == (2 if outcome == "renew" else 1)
 
 
 def test_r25_self_check_every_year_answered_reviewed_and_absent(titled: City) -> None:

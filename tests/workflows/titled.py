@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from service import messages
 from service.campaign import applications, plans, titles
@@ -13,6 +13,7 @@ from service.identity import directory, people
 from service.store import procedure as tables
 from service.store.ids import new_id
 from service.store.inspection import inspection
+from service.store.plan import plan_setting
 from tests.workflows import city as cities
 from tests.workflows.city import SINCE, City
 
@@ -82,6 +83,12 @@ def begin_year(city: City, year: int) -> str:
             at=at,
         )
         return made.id
+
+
+def set_setting(city: City, key: str, value: Any) -> None:
+    """Decide a setting of the year otherwise."""
+    with city.system.database.write() as connection:
+        connection.execute(update(plan_setting).where(plan_setting.c.key == key).values(value=value))
 
 
 def year_id(city: City, year: int = 2026) -> str:
