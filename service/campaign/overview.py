@@ -184,7 +184,8 @@ def campaign(connection: Connection, plan_year_id: str, at: datetime) -> Campaig
         supervision_case.c.state != "closed",
     )  # fmt: skip
     ids = {*shares, *targets, *cases}
-    ids |= {one.organisation_id for one in (*delivered, *reports)} | {row.organisation_id for row in tasks}
+    ids |= {one.organisation_id for one in delivered} | {one.organisation_id for one in reports}
+    ids |= {row.organisation_id for row in tasks}
     ids |= {one.recommender_id for one in found}
     overdue = _counted(
         connection, tables.task.c.organisation_id, tables.task.c.state == "open", tables.task.c.due_at < at,

@@ -185,7 +185,7 @@ def _wrong_column(column: Any) -> bool:
 
 
 def _wording(entry: Mapping[str, Any]) -> Wording:
-    values = {
+    values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in entry.items()
         if key not in ("label", "label_en", "columns")

@@ -375,7 +375,12 @@ def _organisations(given: Mapping[str, str] | None = None, error: AppError | Non
     _demand(duties.ADMINISTRATOR)
     asked = {name: request.args.get(name) or None for name in ("kind", "area", "search")}
     found = organisations.list_for(
-        current_system(), current_person(), **asked, after=request.args.get("after")
+        current_system(),
+        current_person(),
+        kind=asked["kind"],
+        area=asked["area"],
+        search=asked["search"],
+        after=request.args.get("after"),
     )
     with current_system().database.read() as connection:
         kinds = organisations.kinds(connection)

@@ -236,7 +236,8 @@ def save(draft_id: str, path: str) -> ResponseReturnValue:
     if wants_json():
         return jsonify(version=draft.version, problems=problems)
     flash(gettext("已保存 %(path)s", path=path), "ok")
-    return redirect(url_for("designer.edit", draft_id=draft_id, path=path, **_as_text()))
+    address = url_for("designer.edit", draft_id=draft_id, path=path)
+    return redirect(f"{address}?as=text" if request.args.get("as") == "text" else address)
 
 
 @page.post("/drafts/<draft_id>/upload")
@@ -351,10 +352,6 @@ def _version() -> int:
         raise Invalid(
             Text("页面缺少草稿版本号，请刷新后重试", "The draft's version is missing; reload")
         ) from None
-
-
-def _as_text() -> dict[str, str]:
-    return {"as": "text"} if request.args.get("as") == "text" else {}
 
 
 def _one(files: Mapping[str, bytes], path: str) -> bytes:
