@@ -1,5 +1,6 @@
 """The sheets of an import workbook: their columns, and how a row of each is written."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -55,7 +56,10 @@ class Follows(Exception):
     """The row fails only because a row before it did: it is not reported a second time."""
 
 
-Row = Mapping[str, Any]
+Row: TypeAlias = Mapping[str, Any]
+
+#: The ways in which a day is written into a text cell.
+_WRITTEN_DAY: Final = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ def read_row(sheet: SheetKind, cells: Mapping[str, Cell]) -> tuple[dict[str, Any
 
 def _read(column: Column, value: Any) -> Any:
     if column.kind == "day":
-        return value if isinstance(value, date) else parse_day(str(value).replace("/", "-").replace(".", "-"))
+        return value if isinstance(value, date) else _day(str(value))
     if column.kind == "flag":
         return _flag(value)
     if column.kind in ("count", "amount"):
@@ -109,6 +113,11 @@ def _read(column: Column, value: Any) -> Any:
     if len(text) > LONGEST_TEXT:
         raise Invalid(Text(f"文字超过 {LONGEST_TEXT} 字", f"The text is longer than {LONGEST_TEXT}"))
     return text
+
+
+def _day(text: str) -> date:
+    written = _WRITTEN_DAY.fullmatch(text)
+    return parse_day("-".join(part.zfill(2) for part in written.groups()) if written else text)
 
 
 def _flag(value: Any) -> bool:

@@ -79,6 +79,8 @@ class _Read:
     kind: SheetKind
     sheet: str
     rows: list[dict[str, Cell]]
+    #: Its headings are wrong: its rows say nothing.
+    broken: bool
 
 
 class _RolledBack(Exception):
@@ -184,8 +186,8 @@ def _sheets(found: Sequence[Sheet]) -> tuple[list[_Read], list[CellProblem]]:
                     ),
                 )
             )
-        rows = [{key: row[place] for key, place in places.items() if place < len(row)} for row in sheet.rows]
-        read.append(_Read(kind, sheet.name, rows))
+        rows = [{key: _at(row, place) for key, place in places.items()} for row in sheet.rows]
+        read.append(_Read(kind, sheet.name, rows, broken=bool(wrong)))
     order = {id(kind): position for position, kind in enumerate(SHEETS)}
     read.sort(key=lambda one: order[id(one.kind)])
     new_people = sum(len(one.rows) for one in read if one.kind is PEOPLE)
@@ -198,6 +200,13 @@ def _sheets(found: Sequence[Sheet]) -> tuple[list[_Read], list[CellProblem]]:
             )
         )
     return read, problems
+
+
+def _at(row: list[Cell], place: int) -> Cell:
+    """Return the cell at a place of a row, an empty one beyond its end."""
+    if place < len(row):
+        return row[place]
+    return Cell(f"{spreadsheets.column_letter(place)}{spreadsheets.row_number(row)}", None)
 
 
 def _headings(kind: SheetKind, sheet: Sheet) -> tuple[dict[str, int], list[CellProblem]]:
@@ -245,7 +254,10 @@ def _write(
     problems: list[CellProblem] = []
     for one in read:
         for cells in one.rows:
-            problems += _write_row(context, one, cells)
+            if one.broken:
+                _mark_failed(context, cells.get(one.kind.key))
+            else:
+                problems += _write_row(context, one, cells)
     deployment_id = system.installation(connection).deployment_id
     if deployment_id is not None and not problems:
         legacy_titles.announce(connection, deployment_id, at=context.at, by=by.id)
@@ -263,16 +275,20 @@ def _write_row(context: Context, read: _Read, cells: dict[str, Cell]) -> list[Ce
         except AppError as error:
             fields = error.facts.get("fields") or {}
             wrong = {key: text for key, text in fields.items() if isinstance(text, Text)} or {"": error.text}
-    if (wrong or followed) and values.get(read.kind.key):
-        context.failed.add(str(values[read.kind.key]).strip())
-        context.failed.add(str(values[read.kind.key]).strip().lower())
-    known = next((cell for cell in cells.values()), None)
-    row_number = "".join(char for char in known.address if char.isdigit()) if known is not None else ""
+    if wrong or followed:
+        _mark_failed(context, cells.get(read.kind.key))
     order = {column.key: place for place, column in enumerate(read.kind.columns)}
     return [
-        CellProblem(read.sheet, cells[key].address if key in cells else f"A{row_number}", text)
+        # What no column of this sheet is to blame for stands at the row's first cell.
+        CellProblem(read.sheet, (cells.get(key) or next(iter(cells.values()))).address, text)
         for key, text in sorted(wrong.items(), key=lambda item: order.get(item[0], -1))
     ]
+
+
+def _mark_failed(context: Context, cell: Cell | None) -> None:
+    """Remember a code or login whose row was wrong: what refers to it is wrong only for that."""
+    if cell is not None and cell.value is not None:
+        context.failed |= {str(cell.value), str(cell.value).lower()}
 
 
 def _context(

@@ -78,6 +78,11 @@ def column_letter(index: int) -> str:
     return get_column_letter(index + 1)
 
 
+def row_number(row: list[Cell]) -> int:
+    """Return the number of a row, as the spreadsheet counts it."""
+    return int("".join(char for char in row[0].address if char.isdigit()))
+
+
 def _check_archive(data: bytes) -> None:
     """Refuse what unpacks to more than it should, holds macros, or an XML file that declares entities."""
     if len(data) > LARGEST:
