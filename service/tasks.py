@@ -357,11 +357,19 @@ def _vote(
     total = sum(number for state, _, number in counted if state in ("done", "open", "queued"))
     mine = answer.outcome or ""
     counts[mine] = counts.get(mine, 0) + 1
-    decided, verdict = votes.decide(spread.vote, counts, total)
+    step: Step | None = None
+    names: Mapping[str, Any] = {}
+    if spread.vote is not None and spread.vote.expression is not None:
+        # Only a rule that is an expression needs to know what the step sees.
+        step = opened.load(system, transaction, person)
+        names = next(one.variables for one in step.machine.user_tasks() if one.ref == row["ref"])
+    decided, verdict = votes.decide(
+        spread.vote, counts, total, names, step.functions if step is not None else None
+    )
     if decided:
         variables: dict[str, Any] = {"outcome": verdict, "votes": counts}
         variables |= {name: value for name, value in answer.data.items() if name in opened.definition.reads}
-        step = opened.load(system, transaction, person)
+        step = step or opened.load(system, transaction, person)
         return _run(system, transaction, person, row, step, answer, variables, closed=None)
     transaction.begin_writing()
     _close(transaction, person, row, opened.at, answer)
