@@ -109,7 +109,7 @@ def test_errors_stand_beside_their_fields_and_nothing_typed_is_lost(sqlite_desk:
         ("图.png", b"no picture", "的内容不是 .png 格式"),
         ("程序.exe", b"MZ", "类型不符"),
         ("空.pdf", b"", "是空的"),
-        ("大.pdf", PDF + b"0" * 1_000_001, "超过 1 MB"),
+        ("大.pdf", PDF + b"0" * 100_001, "超过 100 KB"),
     ],
 )
 def test_a_file_that_is_not_what_it_says_is_refused_beside_its_field(

@@ -57,12 +57,10 @@ class FieldView:
 
     @property
     def files(self) -> list[Mapping[str, Any]]:
-        """The uploaded files of a file field."""
-        return (
-            [one for one in self.value or [] if isinstance(one, dict)]
-            if self.field.type == "filepicker"
-            else []
-        )
+        """The uploaded files of a file field; what is no file of this person's is not shown."""
+        if self.field.type != "filepicker":
+            return []
+        return [one for one in self.value or [] if isinstance(one, dict) and one.get("name")]
 
     @property
     def input_value(self) -> str:

@@ -1,0 +1,66 @@
+"""The time bar: who may move the clock, where to, and what is listed afterwards."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from service.clock import city_day
+from service.identity import duties
+from service.store.procedure import installation
+from service.system import System
+from tests import town
+from tests.web.conftest import Desk, open_desk
+
+
+@pytest.fixture
+def demo(sqlite_system: System) -> Desk:
+    """The desk in a database made for a demo."""
+    with sqlite_system.database.write() as connection:
+        connection.execute(update(installation).values(demo=True))
+    return open_desk(sqlite_system)
+
+
+def test_only_administrators_move_the_clock_outside_a_demo(sqlite_desk: Desk) -> None:
+    clerk = sqlite_desk.visitor(sqlite_desk.clerk)
+    clerk.get("/")
+    assert clerk.post("/clock", {"to": "event"}).status_code == 403
+    keeper = sqlite_desk.visitor(town.add_person(sqlite_desk.system, "管理员", (duties.ADMINISTRATOR, None)))
+    keeper.get("/")
+    assert keeper.post("/clock", {"to": "event"}).status_code == 303
+
+
+def test_a_real_clock_has_no_time_bar_and_no_page(sqlite_desk: Desk) -> None:
+    with sqlite_desk.system.database.write() as connection:
+        connection.execute(update(installation).values(movable_clock=False))
+    sqlite_desk.system._movable = None
+    clerk = sqlite_desk.visitor(sqlite_desk.clerk)
+    assert "cl-timebar" not in clerk.get("/").text
+    assert clerk.get("/clock").status_code == 404
+    assert clerk.post("/clock", {"to": "event"}).status_code == 404
+
+
+def test_moving_to_a_date_shows_the_new_date_and_makes_tasks_overdue(demo: Desk) -> None:
+    clerk = demo.visitor(demo.clerk)
+    demo.begin(clerk)
+    with demo.system.database.read() as connection:
+        day = city_day(demo.system.now(connection)) + timedelta(days=40)
+    clerk.get("/inbox")
+    answer = clerk.post("/clock", {"to": "day", "day": day.isoformat(), "next": "/inbox"})
+    assert answer.status_code == 303
+    page = clerk.get("/inbox?due=overdue").text
+    assert f"{day.year}年{day.month}月{day.day}日" in page
+    assert "超期" in page
+    assert page.count("data-task") == 1
+
+
+@pytest.mark.parametrize("day", ["", "昨天", "2020-01-01", "9999-01-01"])
+def test_an_impossible_date_moves_nothing_and_says_why(demo: Desk, day: str) -> None:
+    clerk = demo.visitor(demo.clerk)
+    before = re.search(r"演示时间 <strong>([^<]+)", clerk.get("/").text)
+    clerk.post("/clock", {"to": "day", "day": day})
+    after = clerk.get("/").text
+    assert before is not None
+    assert before.group(1) in after
+    assert "cl-toast--soon" in after

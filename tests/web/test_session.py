@@ -1,0 +1,103 @@
+"""Signing in and out, the password that must be changed, and the sign-ins one has open."""
+
+import re
+
+import pytest
+
+from service import clock
+from service.identity import people, sign_in
+from tests.web.conftest import Desk
+
+PASSWORD = "七月的银杏叶黄了吗 2026"
+
+
+def _with_password(desk: Desk) -> str:
+    with desk.system.database.write() as connection:
+        once = people.set_one_time_password(connection, desk.clerk.id, clock.system_now())
+    with desk.system.database.read() as connection:
+        clerk = people.load(connection, desk.clerk.id, clock.city_day(clock.system_now()))
+    sign_in.change_password(desk.system, clerk, once, PASSWORD)
+    return PASSWORD
+
+
+def test_signing_in_leads_to_the_page_that_was_asked_for(desk: Desk) -> None:
+    password = _with_password(desk)
+    visitor = desk.visitor()
+    visitor.get("/sign-in?next=/inbox")
+    form = {"login": "张三", "password": password, "next": "/inbox"}
+    answer = visitor.post("/sign-in", form)
+    assert (answer.status_code, answer.location) == (303, "/inbox")
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert visitor.get("/inbox").status_code == 200
+
+
+@pytest.mark.parametrize("target", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example"])
+def test_signing_in_never_leads_elsewhere(sqlite_desk: Desk, target: str) -> None:
+    password = _with_password(sqlite_desk)
+    visitor = sqlite_desk.visitor()
+    visitor.get("/sign-in")
+    answer = visitor.post("/sign-in", {"login": "张三", "password": password, "next": target})
+    assert answer.location == "/"
+
+
+@pytest.mark.parametrize("login", ["张三", "nobody"])
+def test_a_wrong_password_and_an_unknown_name_are_answered_alike(sqlite_desk: Desk, login: str) -> None:
+    _with_password(sqlite_desk)
+    visitor = sqlite_desk.visitor()
+    visitor.get("/sign-in")
+    answer = visitor.post("/sign-in", {"login": login, "password": "wrong wrong wrong"})
+    assert answer.status_code == 403
+    assert "登录名或口令不正确" in answer.text
+    assert f'value="{login}"' in answer.text
+
+
+def test_a_one_time_password_must_be_changed_before_anything_else(desk: Desk) -> None:
+    with desk.system.database.write() as connection:
+        once = people.set_one_time_password(connection, desk.clerk.id, clock.system_now())
+    visitor = desk.visitor()
+    visitor.get("/sign-in")
+    answer = visitor.post("/sign-in", {"login": "张三", "password": once})
+    assert answer.location == "/account/password"
+    assert visitor.get("/inbox").location == "/account/password"
+    visitor.get("/account/password")
+    form = {"old": once, "password": PASSWORD, "again": PASSWORD + "?"}
+    differing = visitor.post("/account/password", form)
+    assert differing.status_code == 422
+    assert re.search(r'id="f-again-e">两次输入的新口令不一致', differing.text)
+    weak = visitor.post("/account/password", form | {"password": "123456", "again": "123456"})
+    assert weak.status_code == 422
+    assert 'id="f-password-e"' in weak.text
+    assert visitor.post("/account/password", form | {"again": PASSWORD}).location == "/"
+    assert visitor.get("/inbox").status_code == 200
+
+
+def test_signing_out_ends_the_session_on_the_server(desk: Desk) -> None:
+    visitor = desk.visitor(desk.clerk)
+    cookie = visitor.client.get_cookie("chuanglv_session")
+    assert cookie is not None
+    visitor.get("/")
+    visitor.post("/sign-out")
+    again = desk.visitor()
+    again.client.set_cookie("chuanglv_session", cookie.value)
+    assert again.get("/inbox").status_code == 302
+
+
+def test_one_ends_one_s_other_sign_ins(desk: Desk) -> None:
+    here, elsewhere = desk.visitor(desk.clerk), desk.visitor(desk.clerk)
+    assert elsewhere.get("/inbox").status_code == 200
+    found = re.findall(r"/account/sessions/([0-9a-f]{32})/end", here.get("/account").text)
+    assert len(found) == 1
+    stranger = desk.visitor(desk.checker)
+    stranger.get("/account")
+    assert stranger.post(f"/account/sessions/{found[0]}/end").status_code == 404
+    assert here.post(f"/account/sessions/{found[0]}/end").status_code == 303
+    assert elsewhere.get("/inbox").status_code == 302
+    assert here.get("/inbox").status_code == 200
+
+
+def test_a_script_whose_sign_in_is_over_is_told_so(sqlite_desk: Desk) -> None:
+    answer = sqlite_desk.visitor().get("/inbox", headers={"X-Requested-With": "fetch"})
+    assert answer.status_code == 401
+    assert "重新登录" in answer.json["text"]
