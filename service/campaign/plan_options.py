@@ -65,22 +65,26 @@ def window_rows(context: SourceContext, parameter: str | None) -> list[Row]:
 
 @rows("settings")
 def setting_rows(context: SourceContext, parameter: str | None) -> list[Row]:
-    """One row for each setting that one value decides, with its `value` as text, `source` and `help`."""
-    if context.plan_year_id is None:
+    """One row for each setting that one value decides, with its `value` as text, `source` and `help`.
+
+    With `words` those that are words or lists, to be read.
+    """
+    plan_year_id = _plan_year(context)
+    if plan_year_id is None:
         return []
     return [
         Row(
             one.key,
             one.label,
             {
-                "value": settings.shown(one.value),
+                "value": _in_words(one.value),
                 "source": one.source.zh,
                 "help": one.help.zh,
                 "choices": "、".join(str(choice) for choice in one.choices),
             },
         )
-        for one in settings.list_settings(context.connection, context.plan_year_id)
-        if one.type in ("int", "bool", "choice", "day", "period")
+        for one in settings.list_settings(context.connection, plan_year_id)
+        if (one.type in settings.SINGLE) is (parameter != "words")
     ]
 
 
@@ -197,3 +201,11 @@ def _levels(context: SourceContext) -> list[plans.Level]:
 def _windows(context: SourceContext) -> list[windows.PlanWindow]:
     plan_year_id = _plan_year(context)
     return windows.list_windows(context.connection, plan_year_id) if plan_year_id is not None else []
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, dict):
+        return str(value.get("zh", ""))
+    if isinstance(value, list):
+        return "、".join(str(one) for one in value)
+    return settings.shown(value)

@@ -13,6 +13,8 @@ from service.store.plan import plan_setting, plan_year
 
 #: Types a setting may have: how its value is read and shown.
 TYPES = ("int", "bool", "text", "choice", "day", "days", "period", "json")
+#: Those whose value is one word or number, which a form can take.
+SINGLE = ("int", "bool", "choice", "day", "period")
 
 
 @dataclass(frozen=True, slots=True)

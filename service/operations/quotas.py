@@ -7,6 +7,7 @@ from service.campaign import plans, quotas
 from service.campaign.calendar import parse_day
 from service.engine.model import Json
 from service.errors import Text
+from service.identity import organisations
 from service.operations.registry import Context, operation
 
 
@@ -86,12 +87,23 @@ def issue(
     return made.number
 
 
-@operation("quotas.check_move", Text("核对名额调剂", "Check a move of places"))
+@operation(
+    "quotas.check_move",
+    Text("核对名额调剂", "Check a move of places"),
+    changes=Text("写明事项名称", "names the matter"),
+)
 def check_move(
     context: Context, *, plan_year: str, level: str, places: int, receiver: str, giver: str | None = None
 ) -> Json:
-    """Refuse a move that could not be carried out: no split, an unknown body, or a giver without the places."""
+    """Refuse a move that could not be carried out: no split, an unknown body, or a giver without the places.
+
+    Names the matter after giver, receiver, level and places.
+    """
     quotas.check_move(context.connection, plan_year, level, places, from_id=giver, to_id=receiver)
+    labels = {one.code: one.label.zh for one in plans.levels(context.connection, plan_year)}
+    names = organisations.names(context.connection, [one for one in (giver, receiver) if one is not None])
+    way = f"{names[giver]} → {names[receiver]}" if giver is not None else f"增加给{names[receiver]}"
+    context.set_matter(title=f"名额调剂 · {way} · {labels[level]} {places} 个")
     return None
 
 

@@ -4,10 +4,15 @@ from service.campaign import windows
 from service.campaign.calendar import parse_day
 from service.engine.model import Json
 from service.errors import Invalid, Text
+from service.identity import organisations
 from service.operations.registry import Context, operation
 
 
-@operation("windows.measure", Text("核算延期天数", "Measure an extension"))
+@operation(
+    "windows.measure",
+    Text("核算延期天数", "Measure an extension"),
+    changes=Text("写明事项名称", "names the matter"),
+)
 def measure(
     context: Context,
     *,
@@ -19,7 +24,7 @@ def measure(
 ) -> Json:
     """Return the last day that holds now and by how many days `extended_to` is later (G12).
 
-    Raises `Invalid` when it is not later, or over already.
+    Names the matter after window, day and body. Raises `Invalid` when it is not later, or over already.
     """
     now = windows.read_window(
         context.connection, plan_year, window, organisation_id=organisation, unit_id=unit
@@ -32,6 +37,8 @@ def measure(
                 f"“{now.label.en}” now ends on {now.window.last_day}; the new day must be later, and not over",
             )
         )
+    whom = f" · {organisations.get(context.connection, organisation).name}" if organisation is not None else ""
+    context.set_matter(title=f"窗口延期 · {now.label.zh}至 {to}{whom}")
     return {
         "label": now.label.zh,
         "closes": now.window.last_day.isoformat(),

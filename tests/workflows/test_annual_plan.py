@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.campaign import plans, settings, windows
-from service.errors import Invalid
+from service.errors import Conflict, Invalid
 from service.inbox import TaskView
 from tests.workflows.city import City
 from tests.workflows.year import PLAN, draft_data, plan_year, publish_plan
@@ -97,6 +97,16 @@ def test_every_setting_shows_where_it_comes_from(city: City) -> None:
             assert one.label.en != one.label.zh, one.key
 
 
+def test_what_is_decided_in_words_is_read_beside_the_settings(city: City) -> None:
+    begin(city)
+    view = city.task("clerk", "draft_plan")
+    sources = view.filling.sources
+    words = {row.id: row.attributes["value"] for row in sources.rows("settings", "words")}
+    assert words["expiry_reminders"] == "180、90、30、7"
+    assert "附件" in words["allocation_basis"]
+    assert not words.keys() & {row.id for row in sources.rows("settings", None)}
+
+
 def test_members_send_the_draft_back_and_so_does_the_chair(city: City) -> None:
     begin(city)
     city.do("clerk", "draft_plan", "submit", draft_data)
@@ -138,8 +148,6 @@ def test_r08_r09_r10_each_body_begins_on_the_first_minute_of_preparation(city: C
 
 
 def test_there_is_one_plan_a_year(city: City) -> None:
-    from service.errors import Conflict
-
     begin(city)
     with pytest.raises(Conflict):
         begin(city)

@@ -100,6 +100,8 @@ def test_places_move_within_the_total_by_the_head_of_the_office(city: City) -> N
     issue_split(city)
     ask(city)
     assert not city.waiting("chair", "decide_chair")
+    task = city.task("head", "decide_head").row
+    assert task.title == "名额调剂 · 秦都区创绿办 → 三原县创绿办 · 市级 2 个"
     city.do("head", "decide_head", "approve")
     assert (places(city, "qindu", "city"), places(city, "sanyuan", "city")) == (6, 8)
     ask(city)

@@ -75,6 +75,8 @@ def test_a_short_extension_for_one_body_is_the_heads(city: City) -> None:
     publish_plan(city)
     ask(city)
     assert not city.waiting("chair", "decide_chair")
+    task = city.task("head", "decide_head").row
+    assert task.title == "窗口延期 · 材料申报阶段至 2026-08-13 · 秦都区创绿办"
     decide(city, "head", "decide_head")
     assert closes(city, "submission") == "2026-08-10"
     assert closes(city, "submission", organisation_id=city.bodies["qindu"]) == "2026-08-13"
