@@ -9,7 +9,9 @@ from service.identity import organisations, people
 from service.store.identity import area
 
 
-def participating(connection: Connection, kinds: Sequence[str], day: date) -> list[organisations.Organisation]:
+def participating(
+    connection: Connection, kinds: Sequence[str], day: date
+) -> list[organisations.Organisation]:
     """Return the bodies of these kinds in being on `day` whose area takes part, kind by kind, by code."""
     outside = set(connection.scalars(select(area.c.code).where(area.c.participates.is_(False))))
     found = [one for kind in kinds for one in organisations.of_kind(connection, kind, day)]

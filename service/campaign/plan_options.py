@@ -23,11 +23,7 @@ def plan_years(context: SourceContext, parameter: str | None) -> list[Option]:
 def level_options(context: SourceContext, parameter: str | None) -> list[Option]:
     """Levels of the plan year; the parameter limits them to some codes."""
     wanted = (parameter or "").split()
-    return [
-        Option(one.code, one.label)
-        for one in _levels(context)
-        if not wanted or one.code in wanted
-    ]
+    return [Option(one.code, one.label) for one in _levels(context) if not wanted or one.code in wanted]
 
 
 @rows("levels")

@@ -88,15 +88,16 @@ def shares(connection: Connection, version_id: str) -> list[Share]:
     ).all()
     found: dict[str, Share] = {}
     for row in rows:
-        share = found.setdefault(
-            row.organisation_id, Share(row.organisation_id, row.name, row.kind, {})
-        )
+        share = found.setdefault(row.organisation_id, Share(row.organisation_id, row.name, row.kind, {}))
         found[row.organisation_id] = Share(
             share.organisation_id, share.name, share.kind, {**share.places, row.level: row.places}
         )
     moved = connection.execute(select(quota_movement).where(quota_movement.c.version_id == version_id))
     for movement in moved:
-        for organisation_id, change in ((movement.from_id, -movement.places), (movement.to_id, movement.places)):
+        for organisation_id, change in (
+            (movement.from_id, -movement.places),
+            (movement.to_id, movement.places),
+        ):
             if organisation_id in found:
                 share = found[organisation_id]
                 places = {**share.places, movement.level: share.places.get(movement.level, 0) + change}
@@ -332,13 +333,13 @@ def move(
     )
 
 
-def _check_rows(
-    connection: Connection, plan_year_id: str, rows: Sequence[tuple[str, str, int]]
-) -> None:
+def _check_rows(connection: Connection, plan_year_id: str, rows: Sequence[tuple[str, str, int]]) -> None:
     known_levels = {one.code for one in plans.levels(connection, plan_year_id)}
     wanted = {organisation_id for organisation_id, _, _ in rows}
     known = set(
-        connection.scalars(select(organisation.c.id).where(organisation.c.id.in_(wanted))).all() if wanted else ()
+        connection.scalars(select(organisation.c.id).where(organisation.c.id.in_(wanted))).all()
+        if wanted
+        else ()
     )
     seen: set[tuple[str, str]] = set()
     for organisation_id, level, number in rows:

@@ -15,7 +15,8 @@ from service.operations.registry import Context, operation
     "plans.draft",
     Text("建立年度方案草稿", "Draft a plan year"),
     changes=Text(
-        "建立年度及其级别、窗口、设置和工作要点", "makes the year with levels, windows, settings and work items"
+        "建立年度及其级别、窗口、设置和工作要点",
+        "makes the year with levels, windows, settings and work items",
     ),
 )
 def draft(context: Context, *, year: int, title: str) -> Json:
@@ -57,7 +58,9 @@ def describe(context: Context, *, plan_year: str) -> Json:
 @operation(
     "plans.fill_in",
     Text("登记目标、窗口和设置", "Keep targets, windows and settings"),
-    changes=Text("登记各级目标、各阶段日期和本年度设置", "sets the levels' numbers, the phases' days and the settings"),
+    changes=Text(
+        "登记各级目标、各阶段日期和本年度设置", "sets the levels' numbers, the phases' days and the settings"
+    ),
 )
 def fill_in(
     context: Context,
@@ -73,7 +76,9 @@ def fill_in(
     The levels must add up to `total` (R02 to R05), windows follow each other (R11 to R14), settings fit their type
     (G1 to G17). Raises `Invalid` naming what does not fit. Returns how many settings changed.
     """
-    plans.set_targets(context.connection, plan_year, total, {one["row"]: int(one["places"]) for one in levels})
+    plans.set_targets(
+        context.connection, plan_year, total, {one["row"]: int(one["places"]) for one in levels}
+    )
     days = {one["row"]: (parse_day(one["opens"]), parse_day(one["closes"])) for one in windows}
     plans.set_windows(context.connection, plan_year, days)
     return _set_settings(context, plan_year, settings)

@@ -168,9 +168,7 @@ def report(
     Text("登记指导意见", "Record guidance"),
     changes=Text("登记市创绿办对该期报告的指导意见", "keeps the office's guidance on the report"),
 )
-def guide(
-    context: Context, *, plan_year: str, organisation: str, period_ends_on: str, guidance: str
-) -> Json:
+def guide(context: Context, *, plan_year: str, organisation: str, period_ends_on: str, guidance: str) -> Json:
     """Keep the office's guidance on a report (R07, R12)."""
     progress.guide(
         context.connection,

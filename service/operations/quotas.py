@@ -42,9 +42,7 @@ def allocate(
     Text("登记各单位答复", "Record the bodies' answers"),
     changes=Text("登记确认、异议或未答复", "records who confirmed, objected or kept silent"),
 )
-def record_answers(
-    context: Context, *, plan_year: str, bodies: list[str], answers: Sequence[Any]
-) -> Json:
+def record_answers(context: Context, *, plan_year: str, bodies: list[str], answers: Sequence[Any]) -> Json:
     """Record each body's answer; who gave none is recorded as silent, never as consent (R06).
 
     `answers` are {organisation, said, remark}; the last one of a body counts. Returns how many confirmed,
@@ -72,9 +70,7 @@ def record_answers(
     Text("印发任务划分", "Issue the split"),
     changes=Text("任务划分生效，取代上一版", "puts the split in force in place of the one before"),
 )
-def issue(
-    context: Context, *, plan_year: str, authority: str, document_number: str, issued_on: str
-) -> Json:
+def issue(context: Context, *, plan_year: str, authority: str, document_number: str, issued_on: str) -> Json:
     """Put the drafted split in force. Raises `Invalid` unless its sums are the plan's (R06)."""
     made = quotas.issue(
         context.connection,

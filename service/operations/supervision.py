@@ -13,7 +13,13 @@ from service.operations.registry import Context, operation
     changes=Text("登记督办事项", "registers the case"),
 )
 def open_case(
-    context: Context, *, plan_year: str, organisation: str, reason: str, notice: str, number: str | None = None
+    context: Context,
+    *,
+    plan_year: str,
+    organisation: str,
+    reason: str,
+    notice: str,
+    number: str | None = None,
 ) -> Json:
     """Open a case against a body (R07); names the matter after it and returns the case's id."""
     made = supervision.open_case(

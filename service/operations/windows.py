@@ -37,7 +37,9 @@ def measure(
                 f"“{now.label.en}” now ends on {now.window.last_day}; the new day must be later, and not over",
             )
         )
-    whom = f" · {organisations.get(context.connection, organisation).name}" if organisation is not None else ""
+    whom = (
+        f" · {organisations.get(context.connection, organisation).name}" if organisation is not None else ""
+    )
     context.set_matter(title=f"窗口延期 · {now.label.zh}至 {to}{whom}")
     return {
         "label": now.label.zh,

@@ -93,7 +93,9 @@ class City:
         assert len(found) == 1, (who, step, [one.element_id for one in self.waiting(who)])
         return inbox.get(self.system, self.people[who], found[0].id)
 
-    def do(self, who: str, step: str, outcome: str, data: Data | None = None, opinion: str | None = None) -> None:
+    def do(
+        self, who: str, step: str, outcome: str, data: Data | None = None, opinion: str | None = None
+    ) -> None:
         """Complete the one task of a step that waits for a person; `data` may be made of what its page shows."""
         view = self.task(who, step)
         given = data(view) if callable(data) else dict(data or {})
@@ -140,8 +142,7 @@ def rows_of(view: TaskView, key: str, **cells: Any) -> list[dict[str, Any]]:
     source = view.form.rows[key].source
     assert source is not None
     return [
-        {"row": row.id}
-        | {name: value(row) if callable(value) else value for name, value in cells.items()}
+        {"row": row.id} | {name: value(row) if callable(value) else value for name, value in cells.items()}
         for row in view.filling.sources.rows(source.name, source.parameter)
     ]
 
@@ -178,9 +179,7 @@ def build(settings: Settings) -> None:
         for login, seats in PEOPLE.items():
             person = people.insert_person(connection, login, login, at=MORNING)
             for role, body in seats:
-                people.insert_membership(
-                    connection, person, role, ids[body], at=MORNING, valid_from=SINCE
-                )
+                people.insert_membership(connection, person, role, ids[body], at=MORNING, valid_from=SINCE)
     database.dispose()
 
 

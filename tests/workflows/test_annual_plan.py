@@ -71,13 +71,17 @@ def test_windows_may_not_overlap(city: City) -> None:
 def test_a_setting_is_decided_for_the_year_and_a_wrong_one_is_named(city: City) -> None:
     begin(city)
     with pytest.raises(Invalid) as refusal:
-        city.do("clerk", "draft_plan", "submit", lambda view: draft_data(view, settings={"grace_days": "viele"}))
+        city.do(
+            "clerk", "draft_plan", "submit", lambda view: draft_data(view, settings={"grace_days": "viele"})
+        )
     assert "逾期宽限天数" in refusal.value.text.zh
     city.do(
         "clerk",
         "draft_plan",
         "submit",
-        lambda view: draft_data(view, settings={"grace_days": "2", "quota_mode": "cap", "notice_on_city": "false"}),
+        lambda view: draft_data(
+            view, settings={"grace_days": "2", "quota_mode": "cap", "notice_on_city": "false"}
+        ),
     )
     with city.system.database.read() as connection:
         year = plan_year(connection)

@@ -54,7 +54,9 @@ def test_r12_three_monthly_reports_answer_the_scheme_in_figures(working: City) -
 def test_r12_a_report_lacks_no_figure(working: City) -> None:
     working.move_to("2026-04-24 09:00")
     with pytest.raises(Invalid) as refusal:
-        working.do("qindu", "report", "submit", lambda view: report(view) | {"figures": report(view)["figures"][1:]})
+        working.do(
+            "qindu", "report", "submit", lambda view: report(view) | {"figures": report(view)["figures"][1:]}
+        )
     assert "W1.1" in str(refusal.value.facts["fields"]["figures"])
 
 

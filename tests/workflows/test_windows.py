@@ -80,9 +80,7 @@ def test_a_short_extension_for_one_body_is_the_heads(city: City) -> None:
     decide(city, "head", "decide_head")
     assert closes(city, "submission") == "2026-08-10"
     assert closes(city, "submission", organisation_id=city.bodies["qindu"]) == "2026-08-13"
-    require_open(
-        city, "submission", local("2026-08-13 23:59"), organisation_id=city.bodies["qindu"]
-    )
+    require_open(city, "submission", local("2026-08-13 23:59"), organisation_id=city.bodies["qindu"])
     with pytest.raises(Conflict):
         require_open(city, "submission", local("2026-08-14 00:00"), organisation_id=city.bodies["qindu"])
     with pytest.raises(Conflict):

@@ -36,9 +36,7 @@ def draft_data(view: TaskView, *, total: int = 35, settings: dict[str, str] | No
             opens=lambda row: row.attributes["opens"],
             closes=lambda row: row.attributes["closes"],
         ),
-        "settings": rows_of(
-            view, "settings", value=lambda row: changed.get(row.id, row.attributes["value"])
-        ),
+        "settings": rows_of(view, "settings", value=lambda row: changed.get(row.id, row.attributes["value"])),
     }
 
 
@@ -51,18 +49,24 @@ def publish_plan(city: City, **settings: str) -> None:
     city.do("chair", "approve", "approve")
     city.do("clerk", "issue", "issue", {"document_number": PLAN, "decided_on": "2026-03-02"})
 
+
 #: A split of the places over the city's four bodies: 22, 10 and 3.
 SHARES = {"qindu": (8, 4, 1), "sanyuan": (6, 2, 1), "education": (6, 3, 1), "garrison": (2, 1, 0)}
 
 
-def split_data(city: City, view: TaskView, shares: dict[str, tuple[int, int, int]] | None = None) -> dict[str, Any]:
+def split_data(
+    city: City, view: TaskView, shares: dict[str, tuple[int, int, int]] | None = None
+) -> dict[str, Any]:
     """Fill in the grid of the split."""
     by_id = {city.bodies[code]: places for code, places in (shares or SHARES).items()}
 
     def cell(index: int) -> Any:
         return lambda row: by_id[row.id][index]
 
-    return {"shares": rows_of(view, "shares", city=cell(0), province=cell(1), nation=cell(2)), "reason": "演示"}
+    return {
+        "shares": rows_of(view, "shares", city=cell(0), province=cell(1), nation=cell(2)),
+        "reason": "演示",
+    }
 
 
 def issue_split(city: City) -> None:
@@ -95,9 +99,7 @@ def scheme(view: TaskView) -> dict[str, Any]:
     return {
         "outline": "围绕工作要点开展创建",
         "scheme_due_on": "2026-06-30",
-        "tasks": rows_of(
-            view, "tasks", task=lambda row: f"完成 {row.id}", target=10, responsible="演示科室"
-        ),
+        "tasks": rows_of(view, "tasks", task=lambda row: f"完成 {row.id}", target=10, responsible="演示科室"),
     }
 
 
