@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from service.documents import wording
 from service.engine.model import Problem, Procedure
 from service.errors import Invalid, NotFound, Text
+from service.identity import reference
 from service.operations import registry
 from service.store.database import Database
 from service.store.ids import new_id
@@ -131,6 +132,7 @@ def store(
     known = connection.scalar(select(deployment.c.id).where(deployment.c.digest == digest))
     deployment_id = known or _insert(system, connection, files, procedure, digest, note, by, proposed_by)
     connection.execute(update(installation).values(deployment_id=deployment_id))
+    reference.know_kinds(connection, (role.sits for role in procedure.roles.values()))
     return deployment_id
 
 

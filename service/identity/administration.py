@@ -304,6 +304,9 @@ def check_role(connection: Connection, role: str, organisation_id: str | None) -
 
     While nothing is deployed any role may be given: the procedure that will know it comes later.
     """
+    if role.startswith(duties.PREFIX) and not duties.is_duty(role):
+        message = Text(f"没有系统职责 {role}", f"There is no duty {role}; one of {', '.join(duties.LABELS)}")
+        raise Invalid(message, fields={"role": message})
     if organisation_id is None:
         if not duties.is_duty(role):
             message = Text(

@@ -2,9 +2,10 @@
 
 import csv
 import io
+from collections.abc import Iterable
 from importlib import resources
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, func, insert, select
 
 from service.store.identity import area, organisation_kind, unit_kind
 
@@ -45,6 +46,21 @@ def store(connection: Connection) -> None:
         insert(unit_kind),
         [{**row, "position": position} for position, row in enumerate(_read("unit_kinds.csv"))],
     )
+
+
+def know_kinds(connection: Connection, kinds: Iterable[str]) -> None:
+    """Add kinds of organisations in which a procedure's roles sit and that are not known yet, under their id."""
+    known = set(connection.scalars(select(organisation_kind.c.kind)))
+    last = connection.scalar(select(func.max(organisation_kind.c.position))) or 0
+    new = [kind for kind in dict.fromkeys(kinds) if kind != "*" and kind not in known]
+    if new:
+        connection.execute(
+            insert(organisation_kind),
+            [
+                {"kind": kind, "label": kind, "position": last + step}
+                for step, kind in enumerate(new, start=1)
+            ],
+        )
 
 
 def _read(name: str) -> list[dict[str, str]]:

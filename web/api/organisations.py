@@ -1,15 +1,17 @@
 """Organisations, units and titles, and who the caller is."""
 
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 from service.campaign import titles
 from service.campaign.titles import Title
-from service.identity import organisations
+from service.identity import directory, organisations
 from service.identity.organisations import Organisation
 from service.identity.people import Membership, Person
 from service.instances import Startable, startable
 from service.paging import Page
-from web.api.endpoints import Call, Endpoint, limit_of
+from web.api.endpoints import Body, Call, Endpoint, limit_of
 from web.api.instances import PAGE
 
 
@@ -21,6 +23,31 @@ class Me:
     name: str
     memberships: list[Membership]
     startable: list[Startable]
+
+
+class NewOrganisation(Body):
+    """An organisation to add; `profile` holds the facts of a unit, by name as in the import template."""
+
+    code: str
+    name: str
+    kind: str
+    name_en: str = ""
+    area_code: str | None = None
+    parent_id: str | None = None
+    valid_from: date | None = None
+    profile: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The new organisation's id."""
+
+    id: str
+
+
+def _add(call: Call) -> Added:
+    body: NewOrganisation = call.body
+    return Added(directory.add(call.system, call.person, **dict(body)))
 
 
 def _me(call: Call) -> Me:
@@ -50,6 +77,15 @@ ENDPOINTS = [
         "Organisations and units, by code; what the caller may not read is redacted",
         Page[Organisation],
         query={"kind": "organisation kind", "area": "area code", "search": "words of the name", **PAGE},
+    ),
+    Endpoint(
+        "POST",
+        "/organisations",
+        _add,
+        "Add an organisation or a unit (administrators)",
+        Added,
+        body=NewOrganisation,
+        status=201,
     ),
     Endpoint(
         "GET",
