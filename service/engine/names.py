@@ -1,24 +1,33 @@
 """Checks the names expressions use: functions nobody defines, variables that are read but never set."""
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from service.engine.assignments import Assignments
 from service.engine.diagram import Diagram
 from service.engine.expressions import Expression
 from service.engine.fields import Field, Form, RowList, walk
-from service.engine.model import Problem
-from service.engine.parts import Parts, Use, called_by, form_reads, forms_of, uses
+from service.engine.model import Element, Problem
+from service.engine.parts import Parts, form_reads, uses
 from service.engine.references import hint
 from service.engine.vocabulary import BUILT_IN
 from service.errors import Text
 
-#: Variables every instance has, and those every user task leaves.
-STANDARD = frozenset(
-    {"unit_id", "organisation_id", "plan_year_id", "starter_id", "instance_id", "matter_id", "outcome"}
-)
 #: Functions that read what was submitted with a form.
 _OF_FORMS = frozenset({"submitted", "all_submitted"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A variable that is read: its name, in what, on coming to which element or `leaving` it."""
+
+    name: str
+    what: Text
+    element: str
+    node: Any
+    leaving: bool = False
 
 
 def check_names(parts: Parts, function_names: frozenset[str]) -> None:
@@ -27,14 +36,14 @@ def check_names(parts: Parts, function_names: frozenset[str]) -> None:
     for form in parts.forms.values():
         _check_form(parts, form, functions)
     _check_decisions(parts, functions)
-    given = {key: _given(parts, diagram) for key, diagram in parts.diagrams.items()}
+    assignments = Assignments(parts)
     for diagram in parts.diagrams.values():
         for use in uses(diagram):
             _check_calls(diagram, use.expression, use.node, None, functions, parts)
         for key, script in diagram.scripts.items():
             for _, line in script.lines:
                 _check_calls(diagram, line, diagram.nodes[key], line.line, functions, parts)
-        _check_variables(parts, diagram, _known(parts, diagram, given))
+        _check_variables(parts, diagram, assignments)
 
 
 def _check_calls(
@@ -131,118 +140,70 @@ def _check_decisions(parts: Parts, functions: Iterable[str]) -> None:
             )
 
 
-def _given(parts: Parts, diagram: Diagram) -> set[str]:
-    """Return the names a process sets itself: forms, scripts, results, decisions, messages, lists."""
-    names: set[str] = set()
-    for element in diagram.elements.values():
-        form = parts.forms.get(element.form or "")
-        if form is not None:
-            names |= form.entries.keys()
-        if element.result is not None:
-            names.add(element.result)
-        table = parts.decisions.get(element.decision or "")
-        if table is not None and element.result is None:
-            names |= set(table.outputs)
-        if element.receive is not None:
-            names |= element.receive.variables.keys()
-        if element.spread is not None:
-            names |= {element.spread.item, "votes"}
-        if element.type == "startEvent" and element.receive is not None and not element.receive.variables:
-            names |= _carried(parts, element.receive.message)
-    for script in diagram.scripts.values():
-        names |= script.sets
-    return names
-
-
-def _carried(parts: Parts, message: str) -> set[str]:
-    return {
-        name
-        for diagram in parts.diagrams.values()
-        for element in diagram.elements.values()
-        if element.send is not None and element.send.message == message
-        for name in element.send.payload
-    }
-
-
-def _known(parts: Parts, diagram: Diagram, given: dict[str, set[str]]) -> set[str]:
-    """Return what a process may find set: by itself, by those it calls and by those that call it."""
-    names = set(STANDARD)
-    for key in called_by(parts, diagram.key):
-        names |= given[key]
-    for key in parts.diagrams:
-        called = called_by(parts, key)
-        if diagram.key in called:
-            for one in called:
-                names |= given[one]
-    return names
-
-
-def _check_variables(parts: Parts, diagram: Diagram, known: set[str]) -> None:
+def _readings(parts: Parts, diagram: Diagram) -> Iterator[_Reading]:
+    """Yield every name a diagram reads, with where and in what."""
     for use in uses(diagram):
-        _check_names(diagram, use, use.expression.names - use.bound - known, known)
+        shown = use.expression.source[:80]
+        what = Text(f"表达式“{shown}”", f"the expression “{shown}”")
+        for name in use.expression.names - use.bound:
+            yield _Reading(name, what, use.element, use.node, use.leaving)
     for key, script in diagram.scripts.items():
-        for name in sorted(script.names - known):
-            _report(diagram, name, f"脚本“{diagram.elements[key].name.zh}”",
-                    f"the script “{diagram.elements[key].name.en}”", diagram.nodes[key], known)  # fmt: skip
+        name_of = diagram.elements[key].name
+        for name in script.names:
+            what = Text(f"脚本“{name_of.zh}”", f"the script “{name_of.en}”")
+            yield _Reading(name, what, key, diagram.nodes[key])
     for key, element in diagram.elements.items():
         node = diagram.nodes[key]
-        if element.spread is not None and element.spread.collection not in known:
-            _report(diagram, element.spread.collection, "会签名单 loopDataInputRef",
-                    "the list in loopDataInputRef", node, known)  # fmt: skip
+        if element.spread is not None:
+            what = Text("会签名单 loopDataInputRef", "the list in loopDataInputRef")
+            yield _Reading(element.spread.collection, what, key, node)
         table = parts.decisions.get(element.decision or "")
-        for name in sorted(table.names - known) if table is not None else ():
-            _report(
-                diagram,
-                name,
-                f"决策表 {element.decision}",
-                f"the decision table {element.decision}",
-                node,
-                known,
-            )
+        for name in table.names if table is not None else ():
+            what = Text(f"决策表 {element.decision}", f"the decision table {element.decision}")
+            yield _Reading(name, what, key, node)
         role = parts.roles.get(element.role or "")
-        if (
-            role is not None
-            and role.of is not None
-            and role.of not in known
-            and _seated_by_role(element.type, element)
-        ):
-            _report(
-                diagram,
-                role.of,
-                f"角色“{role.label.zh}”的 of",
-                f"“of” of the role “{role.label.en}”",
-                node,
-                known,
+        if role is not None and role.of is not None and _seated_by_role(element):
+            what = Text(f"角色“{role.label.zh}”的 of", f"“of” of the role “{role.label.en}”")
+            yield _Reading(role.of, what, key, node)
+        # A start form is filled in before there are any variables, and what is missing leaves its field empty.
+        form = parts.forms.get(element.form or "") if element.type == "userTask" else None
+        for name in form_reads(form) if form is not None else ():
+            yield _Reading(name, Text(f"表单 {element.form}", f"the form {element.form}"), key, node)
+
+
+def _seated_by_role(element: Element) -> bool:
+    named = element.organisation is not None or element.spread is not None or element.person is not None
+    return element.type == "userTask" and not named
+
+
+def _check_variables(parts: Parts, diagram: Diagram, assignments: Assignments) -> None:
+    known = assignments.anywhere(diagram.key)
+    for one in sorted(_readings(parts, diagram), key=lambda reading: reading.name):
+        if one.name not in known:
+            close = hint(one.name, known) if len(one.name) > 2 else ("", "")
+            # What there is may be long; only a likely slip is worth saying.
+            close = (
+                close
+                if "？" in close[0]
+                else ("；请补上，或由发起时给出", "; set it, or give it at the start")
             )
-    for form_id in sorted(forms_of(diagram, shown=False)):
-        form = parts.forms.get(form_id)
-        for name in sorted(form_reads(form) - known) if form is not None else ():
-            _report(diagram, name, f"表单 {form_id}", f"the form {form_id}", diagram.process, known)
-
-
-def _seated_by_role(kind: str, element: Any) -> bool:
-    return (
-        kind == "userTask"
-        and element.organisation is None
-        and element.spread is None
-        and element.person is None
-    )
-
-
-def _check_names(diagram: Diagram, use: Use, missing: Iterable[str], known: set[str]) -> None:
-    for name in sorted(missing):
-        shown = use.expression.source[:80]
-        _report(diagram, name, f"表达式“{shown}”", f"the expression “{shown}”", use.node, known)
-
-
-def _report(diagram: Diagram, name: str, zh: str, en: str, node: Any, known: set[str]) -> None:
-    close = hint(name, known) if len(name) > 2 else ("", "")
-    close = close if "？" in close[0] else ("", "")
-    diagram.findings.warning(
-        "never-set",
-        f"{zh}要读变量 {name}，但没有表单字段、脚本、操作结果、决策或消息给出它"
-        f"{close[0] or '；请补上，或由发起时给出'}",
-        f"{en} reads the variable {name}, but no form field, script, result, decision or message sets it"
-        f"{close[1] or '; set it, or give it at the start'}",
-        node,
-    )
+            diagram.findings.warning(
+                "never-set",
+                f"{one.what.zh}要读变量 {one.name}，但没有表单字段、脚本、操作结果、决策或消息给出它{close[0]}",
+                f"{one.what.en} reads the variable {one.name}, but no form field, script, result, decision or message "
+                f"sets it{close[1]}",
+                one.node,
+            )
+            continue
+        reckon = assignments.after if one.leaving else assignments.before
+        givers = assignments.givers(diagram.key, one.name)
+        if givers and one.name not in reckon(diagram.key, one.element):
+            names = givers[0].name
+            diagram.findings.warning(
+                "set-too-late",
+                f"{one.what.zh}要读变量 {one.name}，可是走到这里之前没有一步给出它："
+                f"“{names.zh}”在后面，或在另一分支；请调整先后，或在前面先给一个值",
+                f"{one.what.en} reads the variable {one.name}, but no step before sets it: “{names.en}” comes later or "
+                "stands in another branch; change the order, or set a value first",
+                one.node,
+            )

@@ -35,29 +35,35 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Where an expression stands; `bound` are names it may read beside the variables (a fan-out's item)."""
+    """Where an expression stands: it is evaluated on coming to `element`, or `leaving` it.
+
+    `bound` are names it may read beside the variables (a fan-out's item).
+    """
 
     expression: Expression
     node: Node
+    element: str
+    leaving: bool = False
     bound: frozenset[str] = frozenset()
 
 
 def uses(diagram: Diagram) -> Iterator[Use]:
     """Yield every expression of a diagram, the lines of its scripts left out."""
     if diagram.title is not None:
-        yield Use(diagram.title, diagram.process)
+        for start in diagram.starts(diagram.key)[:1]:
+            yield Use(diagram.title, diagram.process, start, leaving=True)
     for key, element in diagram.elements.items():
         node = diagram.nodes[key]
         for one in _expressions(element):
-            yield Use(one, node)
+            yield Use(one, node, key)
         if element.send is not None:
             bound = frozenset({element.send.item} if element.send.item else ())
             for sent in (element.send.key, *element.send.payload.values()):
                 if sent is not None:
-                    yield Use(sent, node, bound)
+                    yield Use(sent, node, key, bound=bound)
     for flow in diagram.flows.values():
         if flow.condition is not None:
-            yield Use(flow.condition, flow.node)
+            yield Use(flow.condition, flow.node, flow.source, leaving=True)
 
 
 def _expressions(element: Element) -> Iterator[Expression]:

@@ -216,6 +216,11 @@ REFUSED = {
     "boundary-leaves-the-branch": ("join-starves", "J", f"{START}<parallelGateway id='F'/>{user('A')}{user('B')}"
         f"<boundaryEvent id='T' attachedToRef='B'>{TIMER}</boundaryEvent><endEvent id='E2'/>"
         f"<parallelGateway id='J'/>{END}{chain('S', 'F', 'A', 'J', 'E')}{chain('F', 'B', 'J')}{flow('T', 'E2')}"),
+    "event-by-reference": ("unsupported-element", "X", single(
+        "X", "<intermediateCatchEvent id='X'><eventDefinitionRef>d</eventDefinitionRef></intermediateCatchEvent>")),
+    "spread-behaviour": ("unsupported-attribute", "A", single("A", "<userTask id='A' cl:role='clerk'>"
+        "<multiInstanceLoopCharacteristics behavior='None' cl:each='person'><loopDataInputRef>people</loopDataInputRef>"
+        "<inputDataItem id='one' name='one'/></multiInstanceLoopCharacteristics></userTask>")),
     # names
     "unknown-role": ("unknown-role", "A", single("A", "<userTask id='A' cl:role='clerc'/>")),
     "no-role": ("no-role", "A", single("A", "<userTask id='A'/>")),
@@ -299,6 +304,11 @@ def test_what_can_run_is_let_through(name: str) -> None:
     assert read(ALLOWED[name]).problems == ()
 
 
+def test_what_stands_beside_the_process_is_refused_if_it_would_run() -> None:
+    data = process(around("")).replace(b"</definitions>", b"<globalUserTask id='X' name='x'/></definitions>")
+    assert errors(read_all({"p.bpmn": data}))["unsupported-element"].element == "X"
+
+
 def test_a_gateway_that_may_find_no_way_is_warned_of() -> None:
     found = read(choice(flow("G", "E", "outcome == 'yes'"), flow("G", "E2", "unit_id is None")))
     assert found.deployable
@@ -350,6 +360,54 @@ def test_a_name_set_by_any_means_is_known(setter: str) -> None:
     found = read_all({"p.bpmn": process(body), "sub.bpmn": sub, "sender.bpmn": sender})
     assert "never-set" not in warnings(found)
     assert found.deployable
+
+
+READER = "<scriptTask id='R'><script>seen = level</script></scriptTask>"
+SETTER = "<scriptTask id='T'><script>level = 'city'</script></scriptTask>"
+
+
+@pytest.mark.parametrize(
+    ("body", "late"),
+    [
+        (f"{START}{READER}{SETTER}{END}{chain('S', 'R', 'T', 'E')}", True),
+        (f"{START}{SETTER}{READER}{END}{chain('S', 'T', 'R', 'E')}", False),
+        (
+            f"{START}<parallelGateway id='F'/>{READER}{SETTER}<parallelGateway id='J'/>{END}"
+            f"{chain('S', 'F', 'R', 'J', 'E')}{chain('F', 'T', 'J')}",
+            True,
+        ),
+        (
+            f"{START}<parallelGateway id='F'/>{user('A')}{SETTER}<parallelGateway id='J'/>{READER}{END}"
+            f"{chain('S', 'F', 'A', 'J', 'R', 'E')}{chain('F', 'T', 'J')}",
+            False,
+        ),
+        (
+            f"{START}{user('A')}<boundaryEvent id='B' attachedToRef='A'>{TIMER}</boundaryEvent>{SETTER}{READER}{END}"
+            f"{chain('S', 'A', 'T', 'E')}{chain('B', 'R', 'E')}",
+            True,
+        ),
+        (
+            f"{START}<subProcess id='P'><startEvent id='S2'/>{SETTER}<endEvent id='E2'/>{chain('S2', 'T', 'E2')}"
+            f"</subProcess>{READER}{END}{chain('S', 'P', 'R', 'E')}",
+            False,
+        ),
+        (
+            f"{START}{SETTER}<subProcess id='P'><startEvent id='S2'/>{READER}<endEvent id='E2'/>"
+            f"{chain('S2', 'R', 'E2')}</subProcess>{END}{chain('S', 'T', 'P', 'E')}",
+            False,
+        ),
+        (
+            f"{START}{user('A')}<exclusiveGateway id='G' default='G_T'/><endEvent id='E2'/>{SETTER}"
+            f"{chain('S', 'A', 'G', 'T', 'A')}" + flow("G", "E2", "level == 'city'"),
+            False,
+        ),
+    ],
+    ids=["later", "before", "beside", "joined", "border", "inside", "into", "round"],
+)
+def test_a_name_read_before_any_step_sets_it_is_warned_of(body: str, late: bool) -> None:
+    found = read(body)
+    assert found.deployable, found.problems
+    assert [one.element for one in found.problems if one.code == "set-too-late"] == (["R"] if late else [])
 
 
 def test_processes_that_call_each_other_in_a_circle_are_refused() -> None:
