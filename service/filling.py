@@ -141,7 +141,13 @@ def fill(
         if (one.by == facts.person_id if own_only else one.organisation_id == facts.organisation_id)
     ]
     if mine:
-        data |= mine[-1].data
+        # What is shown from the matter as it stands is shown so each time.
+        current = {
+            key
+            for key, item in form.entries.items()
+            if isinstance(item, forms.Field) and item.readonly and item.prefill is not None
+        }
+        data |= {key: value for key, value in mine[-1].data.items() if key not in current}
     return Filling(sources, data, variables, functions)
 
 

@@ -14,6 +14,7 @@ from service.errors import Conflict, NotFound, Text
 from service.store.application import application, application_change
 from service.store.identity import organisation, unit_profile
 from service.store.ids import new_id
+from service.store.plan import creation_target
 from service.store.procedure import task
 from service.store.title import title, title_change
 
@@ -69,6 +70,8 @@ class Standing:
     needs_none: bool
     has_prerequisite: bool
     prerequisite_pending: bool
+    #: The title one level below that waits for its re-inspection or is suspended.
+    pending_title_id: str | None
     consented: bool
     next_level: str | None
 
@@ -224,6 +227,15 @@ def standing(
     target, first = order.index(mine.level), order.index(entry)
     below = [one for one in held if target > 0 and one.level == order[target - 1]]
     counting = [order.index(one.level) for one in held if one.level in order and one.counts_on(day)]
+    pending = next(
+        (
+            one.id
+            for one in below
+            if one.state in ("suspended", "pending_reinspection")
+            or (one.state == "active" and not one.counts_on(day))
+        ),
+        None,
+    )
     above = max([first, *(index + 1 for index in counting)])
     return Standing(
         holds=any(
@@ -235,10 +247,8 @@ def standing(
         below_entry=target < first,
         needs_none=target == first,
         has_prerequisite=any(one.counts_on(day) for one in below),
-        prerequisite_pending=any(
-            one.state in ("suspended", "pending_reinspection") or (one.state == "active" and not one.counts_on(day))
-            for one in below
-        ),
+        prerequisite_pending=pending is not None,
+        pending_title_id=pending,
         consented=mine.consented,
         next_level=order[above] if above < len(order) else None,
     )
@@ -383,6 +393,23 @@ def set_state(
         instance_id=instance_id,
     )
     return get(connection, application_id)
+
+
+def is_target(connection: Connection, application_id: str) -> bool:
+    """Whether the unit is on its recommending body's list of targets at this level this year (R11, G16)."""
+    mine = get(connection, application_id)
+    found = connection.scalar(
+        select(creation_target.c.id)
+        .where(
+            creation_target.c.plan_year_id == mine.plan_year_id,
+            creation_target.c.organisation_id == mine.recommender_id,
+            creation_target.c.unit_id == mine.unit_id,
+            creation_target.c.level == mine.level,
+            creation_target.c.state == "planned",
+        )
+        .limit(1)
+    )
+    return found is not None
 
 
 def last_submitted(

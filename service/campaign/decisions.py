@@ -35,10 +35,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why an application cannot be named now."""
+    """Why an application cannot be named now; `pending`: the title below waits for its re-inspection."""
 
     application_id: str
     text: Text
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,8 @@ def obstacles(
             (not checked or checked[-1].state != "passed", "检查验收未合格", "it did not pass an inspection"),
         ):
             if wrong:
-                found.append(Obstacle(item, Text(zh, en)))
+                pending = not supported and standing.prerequisite_pending
+                found.append(Obstacle(item, Text(zh, en), pending))
                 break
     return found
 

@@ -114,6 +114,12 @@ def describe(context: Context, *, application: str) -> Json:
     return _described(applications.get(context.connection, application))
 
 
+@operation("applications.targeted", Text("是否列入创建对象", "Whether the unit is on the list of targets"))
+def targeted(context: Context, *, application: str) -> Json:
+    """Return whether the recommending body listed the unit at this level this year (R11)."""
+    return {"listed": applications.is_target(context.connection, application)}
+
+
 @operation("applications.require_materials", Text("核对申报材料是否齐全", "Check that the materials are complete"))
 def require_materials(
     context: Context, *, given: Mapping[str, Any], wanted: list[Any], names: list[Any], names_en: list[Any]

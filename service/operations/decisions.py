@@ -78,7 +78,10 @@ def check(
     notice_required: bool,
     pending_supports: bool,
 ) -> Json:
-    """Return which applications may be named today (R20a) and which not, with the reason."""
+    """Return which applications may be named today (R20a), which not, with the reason, and which are to wait.
+
+    `waiting` are those whose title below is to be re-inspected first: they ask again when it is renewed.
+    """
     wanted = [str(one) for one in applications]
     found = decisions.obstacles(
         context.connection,
@@ -93,8 +96,11 @@ def check(
     return {
         "fit": [one for one in wanted if one not in refused],
         "unfit": [
-            {"application_id": one.application_id, "why": one.text.zh, "why_en": one.text.en} for one in found
+            {"application_id": one.application_id, "why": one.text.zh, "why_en": one.text.en}
+            for one in found
+            if not one.pending
         ],
+        "waiting": [one.application_id for one in found if one.pending],
     }
 
 

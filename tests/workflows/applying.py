@@ -96,7 +96,7 @@ def fill(city: City, unit: str, outcome: str = "submit", *, opinion: str | None 
 def review(city: City, who: str, outcome: str = "recommend") -> None:
     """Let the recommending body review."""
     opinion = None if outcome == "recommend" else "说明"
-    data = {"of_target": True, "materials_true": "yes", "review_findings": "属实"}
+    data = {"untargeted_reason": "成效显著", "materials_true": "yes", "review_findings": "属实"}
     city.do(who, "Review", outcome, data, opinion)
 
 

@@ -3,8 +3,11 @@
 import pytest
 
 from service import matters
+from service.campaign import titles
 from service.errors import Conflict, Invalid
 from service.store import procedure as tables
+from service.store.ids import new_id
+from service.store.plan import creation_target
 from tests.workflows.applying import (
     begin,
     check,
@@ -215,6 +218,99 @@ def test_r20a_a_title_lost_during_the_notice_keeps_the_unit_from_being_named(app
     assert city.ended_at("municipal_naming") == ["End_none"]
     city.move_to("2026-09-30 09:00")
     assert city.ended_at("application") == ["End"]
+
+
+def expire(city: City, title_id: str, state: str = "suspended") -> None:
+    """Change a title's state by a decision."""
+    with city.system.database.write() as connection:
+        at = city.system.now(connection)
+        titles.set_state(connection, title_id, state, reason="复查", decided_by="命名机关", at=at)
+
+
+def test_r20a_an_application_pauses_until_the_title_below_is_reinspected(applying: City) -> None:
+    city = applying
+    held = grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)
+    begin(city, "village")
+    city.move_to("2026-07-02 09:00")
+    expire(city, held)
+    fill(city, "village")
+    assert the_application(city, "village").state == "paused"
+    tell(city, "title_changed", held, change="suspended")
+    assert the_application(city, "village").state == "paused"
+    expire(city, held, "active")
+    tell(city, "title_changed", held, change="renewed")
+    assert the_application(city, "village").state == "channel_review"
+    review(city, "qindu")
+    expire(city, held)
+    forward(city, "qindu")
+    assert the_application(city, "village").state == "paused"
+    expire(city, held, "active")
+    tell(city, "title_changed", held, change="renewed")
+    assert the_application(city, "village").state == "office_intake"
+
+
+def test_r20a_a_paused_application_is_looked_at_again_after_a_month(applying: City) -> None:
+    city = applying
+    held = grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)
+    begin(city, "village")
+    city.move_to("2026-07-02 09:00")
+    expire(city, held)
+    fill(city, "village")
+    expire(city, held, "active")
+    city.move_to("2026-08-01 10:00")
+    review(city, "qindu")
+    expire(city, held)
+    forward(city, "qindu")
+    expire(city, held, "active")
+    city.move_to("2026-09-01 10:00")
+    assert the_application(city, "village").state == "late_pending"
+
+
+def test_r20a_a_title_that_expires_before_naming_is_reinspected_first(applying: City) -> None:
+    city = applying
+    held = grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)
+    to_the_office(city, "village", "qindu")
+    city.move_to("2026-08-11 09:00")
+    inspect(city, "village")
+    deliberate(city)
+    post(city)
+    expire(city, held)
+    city.move_to("2026-08-20 09:00")
+    city.do("poster", "Conclude", "close", {"closing_text": "无异议"})
+    assert the_application(city, "village").state == "paused"
+    assert city.ended_at("municipal_naming") == ["End_none"]
+    expire(city, held, "active")
+    tell(city, "title_changed", held, change="renewed")
+    name_them(city)
+    assert the_application(city, "village").state == "named"
+
+
+def test_r11_a_unit_outside_the_list_of_targets_is_recommended_with_a_reason(applying: City) -> None:
+    city = applying
+    begin(city, "school")
+    city.move_to("2026-07-02 09:00")
+    fill(city, "school")
+    with pytest.raises(Invalid, match="必填"):
+        city.do("education", "Review", "recommend", {"materials_true": "yes", "review_findings": "属实"})
+    mine = the_application(city, "school")
+    with city.system.database.write() as connection:
+        connection.execute(
+            creation_target.insert().values(
+                id=new_id(),
+                plan_year_id=mine.plan_year_id,
+                organisation_id=mine.recommender_id,
+                unit_id=mine.unit_id,
+                level="city",
+                state="planned",
+                origin="list",
+                reason="",
+                recorded_at=mine.opened_at,
+            )
+        )
+    city.do("education", "Review", "return", {}, "补照片")
+    fill(city, "school")
+    city.do("education", "Review", "recommend", {"materials_true": "yes", "review_findings": "属实"})
+    assert city.waiting("education", "Forward")
 
 
 def test_r20a_a_title_lost_after_the_draft_stops_the_signature(applying: City) -> None:
