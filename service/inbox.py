@@ -14,7 +14,7 @@ from service import filling, forms
 from service.engine.model import Element, Outcome, Procedure
 from service.errors import Invalid, NotFound, Text
 from service.filling import Filling
-from service.identity import duties, organisations, people
+from service.identity import duties, people
 from service.identity.access import may_see_matter, redacted_names
 from service.identity.people import Person
 from service.paging import LARGEST_PAGE, Page
@@ -355,8 +355,8 @@ def _task_rows(
     persons = people.names(
         connection, {row[name] for row in rows for name in ("person_id", "sent_by", "closed_by") if row[name]}
     )
-    places = organisations.names(
-        connection, {row["organisation_id"] for row in rows if row["organisation_id"]}
+    places = redacted_names(
+        connection, person, {row["organisation_id"] for row in rows if row["organisation_id"]}
     )
     units = redacted_names(connection, person, {row["unit_id"] for row in rows if row["unit_id"]})
     found = []

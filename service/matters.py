@@ -200,7 +200,9 @@ def get(system: System, person: Person, matter_id: str) -> MatterView:
             .mappings()
             .all()
         )
-        places = organisations.names(connection, [row["organisation_id"]] if row["organisation_id"] else [])
+        places = redacted_names(
+            connection, person, [row["organisation_id"]] if row["organisation_id"] else []
+        )
         return MatterView(
             row=_matter_rows(connection, person, [row])[0],
             plan_year_id=row["plan_year_id"],

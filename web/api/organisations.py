@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from pydantic import Field
+
 from service.campaign import titles
 from service.campaign.titles import Title
 from service.identity import directory, organisations
@@ -35,7 +37,7 @@ class NewOrganisation(Body):
     area_code: str | None = None
     parent_id: str | None = None
     valid_from: date | None = None
-    profile: dict[str, Any] = {}
+    profile: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
