@@ -1,7 +1,12 @@
 """The campaign board: phases, organisations, places, work items and the register; each number leads to its list."""
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 
 from service.campaign import overview, plans, progress, quotas, register, settings, supervision, windows
 from service.campaign.plans import PlanYear
@@ -11,7 +16,11 @@ from service.identity import organisations
 from service.identity.access import roles_in_force
 from web import year as plan_phases
 from web.context import current_person, current_system, now
+from web.language import say
 from web.navigation import only_unit
+
+#: A period as settings write it: `5wd` working days, `P15D` days, months or years.
+_PERIOD = re.compile(r"(?P<wd>\d+)wd|P(?P<count>\d+)(?P<unit>[DMY])")
 
 page = Blueprint("board", __name__, url_prefix="/board")
 
@@ -124,11 +133,16 @@ def plan_settings() -> ResponseReturnValue:
         extensions = windows.extensions(connection, chosen.id)
         bodies = {one for entry in extensions for one in (entry.organisation_id, entry.unit_id) if one}
         version = quotas.newest(connection, chosen.id)
+        known = settings.list_settings(connection, chosen.id)
+        levels = plans.levels(connection, chosen.id)
+        labels = {one.kind: one.label for one in organisations.kinds(connection)}
+        labels |= {one.code: one.label for one in levels}
         return render_template(
             "board/settings.html",
             chosen=chosen,
-            settings=settings.list_settings(connection, chosen.id),
-            levels=plans.levels(connection, chosen.id),
+            settings=known,
+            words={one.key: _in_words(one.value, labels) for one in known},
+            levels=levels,
             windows=windows.list_windows(connection, chosen.id),
             extensions=extensions,
             names=organisations.names(connection, bodies),
@@ -152,3 +166,32 @@ def _required_year() -> PlanYear:
     if chosen is None:
         raise NotFound(Text("没有这个计划年度", "There is no such plan year"))
     return chosen
+
+
+def _in_words(value: Any, labels: Mapping[str, Text]) -> str:
+    """Return a setting's value as people read it; codes of levels and of bodies by what they are called."""
+    if value is None:
+        return gettext("不设")
+    if isinstance(value, bool):
+        return gettext("是") if value else gettext("否")
+    if isinstance(value, Mapping):
+        if value.keys() == {"zh", "en"}:
+            return say(Text(str(value["zh"]), str(value["en"])))
+        return "；".join(f"{_in_words(key, labels)}：{_in_words(one, labels)}" for key, one in value.items())
+    if isinstance(value, list):
+        return "、".join(_in_words(one, labels) for one in value)
+    text = str(value)
+    if text in labels:
+        return say(labels[text])
+    found = _PERIOD.fullmatch(text)
+    if found is None:
+        return text
+    count = found["wd"] or found["count"]
+    if found["wd"]:
+        return gettext("%(n)s 个工作日", n=count)
+    words = {
+        "D": gettext("%(n)s 天", n=count),
+        "M": gettext("%(n)s 个月", n=count),
+        "Y": gettext("%(n)s 年", n=count),
+    }
+    return words[found["unit"]]
