@@ -125,6 +125,7 @@ def rename(
     """Give an organisation a new name from a day on; the old one stays known."""
     _demand(by)
     with system.database.write() as connection:
+        _demand_full(connection, by, organisation_id)
         rename_organisation(
             connection, organisation_id, name=name, name_en=name_en, from_day=from_day, reason=reason
         )
@@ -138,6 +139,7 @@ def end(system: System, by: Person, organisation_id: str, *, last_day: date, rea
     _demand(by)
     said = _said(reason)
     with system.database.write() as connection:
+        _demand_full(connection, by, organisation_id)
         end_organisation(connection, organisation_id, last_day)
         _record(
             connection, "organisation.end", by, organisation_id, last_day=last_day.isoformat(), reason=said
@@ -147,9 +149,14 @@ def end(system: System, by: Person, organisation_id: str, *, last_day: date, rea
 def change_unit(
     system: System, by: Person, organisation_id: str, profile: Mapping[str, Any], *, version: int
 ) -> Unit:
-    """Change facts of a unit. Raises `Conflict` when somebody changed them since `version` was read."""
+    """Change facts of a unit.
+
+    Raises `Conflict` when somebody changed them since `version` was read, `Forbidden` for a military unit and an
+    administrator outside its channel (R09).
+    """
     _demand(by)
     with system.database.write() as connection:
+        _demand_full(connection, by, organisation_id)
         update_profile(connection, organisation_id, profile, version=version, at=system.now(connection))
         _record(connection, "unit.change", by, organisation_id, fields=sorted(profile))
         return organisations.unit(connection, organisation_id)
@@ -410,4 +417,15 @@ def _demand(by: Person) -> None:
     if not by.has(duties.ADMINISTRATOR):
         raise Forbidden(
             Text("只有系统管理员可以管理机构和单位", "Only administrators may manage organisations and units")
+        )
+
+
+def _demand_full(connection: Connection, by: Person, organisation_id: str) -> None:
+    one = organisations.get(connection, organisation_id)
+    if not organisations.reads_in_full(by, one.id, military=one.military):
+        raise Forbidden(
+            Text(
+                "涉军单位的资料只由军队系统内的管理员维护",
+                "A military unit is kept by an administrator of its own channel",
+            )
         )

@@ -1,6 +1,6 @@
 """Who sees which matter, by role and duty, and how military units read outside their channel (R09)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 
 from service import clock, instances, matters
 from service.engine.model import Role
-from service.errors import Invalid, NotFound, Text
+from service.errors import Forbidden, Invalid, NotFound, Text
 from service.identity import access, directory, organisations, people
 from service.identity.organisations import REDACTED
 from service.identity.people import Person
@@ -234,3 +234,19 @@ def test_a_military_unit_is_never_public(place: Place) -> None:
             connection, place.bodies["school"], {"military": True}, version=1, at=place.system.now(connection)
         )
         assert not organisations.unit(connection, place.bodies["school"]).public
+
+
+def test_an_administrator_outside_the_channel_keeps_no_military_unit(place: Place) -> None:
+    barracks, administrator = place.bodies["barracks"], place.people["administrator"]
+    verbs: tuple[Callable[[], object], ...] = (
+        lambda: directory.change_unit(place.system, administrator, barracks, {"staff": 3}, version=1),
+        lambda: directory.rename(
+            place.system, administrator, barracks, name="x", from_day=date(2026, 1, 1), reason="x"
+        ),
+        lambda: directory.end(place.system, administrator, barracks, last_day=date(2027, 1, 1), reason="x"),
+    )
+    for verb in verbs:
+        with pytest.raises(Forbidden):
+            verb()
+    school = place.bodies["school"]
+    assert directory.change_unit(place.system, administrator, school, {"staff": 3}, version=1).staff == 3
