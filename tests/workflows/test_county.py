@@ -274,12 +274,54 @@ def test_r22_without_notice_when_the_year_says_so(titled: City) -> None:
     assert results(titled) == {good: "named"}
 
 
-def test_r22_held_by_an_objection(titled: City) -> None:
+@pytest.mark.parametrize("finding", ["upheld", "dismissed", "stopped"])
+def test_r22_an_objection_holds_one_unit_and_not_the_others(titled: City, finding: str) -> None:
+    good = apply_for(titled, "village", "county", state="approved_in_principle", inspected=True)
+    held = apply_for(titled, "plant", "county", state="approved_in_principle", inspected=True)
+    begin(titled)
+    determine(titled)
+    noticed(titled, [good], [held])
+    sign(titled)
+    assert results(titled) == {good: "named"}
+    if finding == "stopped":
+        tell(titled, "application_stopped", held)
+        assert titled.ended_at("county_objection") == ["End_stopped"]
+        return
+    settle_notice(titled, held)
+    tell(titled, "objection_settled", held, result=finding)
+    if finding == "upheld":
+        assert results(titled) == {good: "named", held: "not_named"}
+        return
+    titled.do(
+        "mayor",
+        "Sign",
+        "sign",
+        {**SIGNED, "decision_number": "秦政发〔2026〕6号", "decided_on": "2026-03-20"},
+    )
+    assert results(titled) == {good: "named", held: "named"}
+    # Two decisions, two filings.
+    assert titled.open_processes("county_filing") == 2
+
+
+def settle_notice(city: City, application_id: str) -> None:
+    """Let the notice of an application say that its objection was dismissed."""
+    with city.system.database.write() as connection:
+        connection.execute(
+            notice_item.insert().values(
+                notice_id=connection.scalar(select(notice.c.id)),
+                application_id=application_id,
+                position=9,
+                posted_name="单位",
+                state="cleared",
+            )
+        )
+
+
+def test_r22_nobody_cleared(titled: City) -> None:
     made = apply_for(titled, "village", "county", state="approved_in_principle", inspected=True)
     begin(titled)
     determine(titled)
     noticed(titled, [], [made])
-    assert results(titled) == {made: "not_named"}
     assert titled.ended_at("county_naming") == ["End_zero"]
 
 

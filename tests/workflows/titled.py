@@ -25,6 +25,7 @@ TITLES = (
     "county_round",
     "county_review",
     "county_naming",
+    "county_objection",
     "county_filing",
     "title_term",
     "self_check",

@@ -1,0 +1,126 @@
+"""One unit from its county's round to a city title, every process in its place: nothing is played (R20, R22, R29)."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.campaign import filings, titles
+from tests.conftest import settings_for
+from tests.workflows.applying import (
+    APPLYING,
+    INSPECTORS,
+    add_post,
+    check,
+    fill,
+    form_team,
+    forward,
+    inspect,
+    name_them,
+    post,
+    report,
+    review,
+    score,
+    the_application,
+    vote,
+)
+from tests.workflows.city import City, rows_of
+from tests.workflows.test_chain import ask, open_round
+from tests.workflows.test_county import close_round, determine, sign
+from tests.workflows.test_filing import receive
+from tests.workflows.test_filing import submit as submit_filing
+from tests.workflows.titled import TITLES, begin_year, open_titled, year_id
+
+
+@pytest.fixture
+def whole(city_template: Path, tmp_path: Path) -> Iterator[City]:
+    """The city with chain, applications, county rounds and titles deployed, the year 2026 in force."""
+    path = tmp_path / "chuanglv.sqlite3"
+    shutil.copyfile(city_template, path)
+    one = open_titled(settings_for(tmp_path, f"sqlite:///{path}"), *TITLES, *APPLYING)
+    for login in INSPECTORS:
+        add_post(one, login, "inspector", one.bodies["office"])
+    for login, role in (("organiser", "organiser"), ("poster", "publisher")):
+        add_post(one, login, role, one.bodies["office"])
+        add_post(one, "qindu", role, one.bodies["qindu"])
+    yield one
+    assert one.troubles() == []
+    one.system.database.dispose()
+
+
+def test_r20_a_village_is_named_by_its_county_and_next_year_by_the_city(whole: City) -> None:
+    open_round(whole)
+    whole.move_to("2026-03-11 09:00")
+    ask(whole, "village", "county")
+    fill(whole, "village")
+    whole.do("qindu", "Review", "accept", {"complete": True, "finding": "齐全"})
+    form_county_team(whole)
+    assert the_application(whole, "village").state == "approved_in_principle"
+    close_round(whole)
+    whole.do("qindu", "Collect", "propose", {"remark": None})
+    determine(whole)
+    post(whole, "qindu")
+    whole.move_to("2026-03-25 09:00")
+    whole.do("qindu", "Conclude", "close", {"closing_text": "无异议"})
+    sign(whole, on="2026-03-25")
+    mine = the_application(whole, "village")
+    assert (mine.state, mine.closed) == ("named", True)
+    with whole.system.database.read() as connection:
+        held = titles.current(connection, whole.units["village"], "county")
+    assert held is not None
+    assert (held.namer_name, str(held.valid_to)) == ("秦都区人民政府", "2031-03-25")
+    whole.do(
+        "qindu",
+        "Plaques",
+        "delivered",
+        lambda view: {"plaques": rows_of(view, "plaques", delivered_on="2026-03-25", receiver="村主任")},
+    )
+    submit_filing(whole)
+    receive(whole, paper_on="2026-03-25")
+    with whole.system.database.read() as connection:
+        found = filings.list_filings(connection, year_id(whole), whole.bodies["qindu"])
+    assert [(one.state, one.late) for one in found] == [("filed", False)]
+    assert whole.open_processes("naming_chain") == 1
+
+    whole.move_to("2027-03-01 09:00")
+    begin_year(whole, 2027)
+    whole.move_to("2027-07-01 09:00")
+    ask(whole, "village", "city", year=2027)
+    fill(whole, "village")
+    review(whole, "qindu")
+    forward(whole, "qindu")
+    check(whole)
+    whole.move_to("2027-08-11 09:00")
+    inspect(whole, "village", "2027-08-12")
+    deliberate_next_year(whole)
+    post(whole)
+    whole.move_to("2027-08-23 09:00")
+    whole.do("poster", "Conclude", "close", {"closing_text": "无异议"})
+    name_them(whole)
+    with whole.system.database.read() as connection:
+        assert titles.current(connection, whole.units["village"], "city") is not None
+    assert whole.open_processes("title_term") == 2
+    assert whole.open_processes("naming_chain") == 1
+
+
+def form_county_team(city: City) -> None:
+    """The county's inspection from team to acknowledgement."""
+    form_team(city, "2026-03-12", who="qindu")
+    city.move_to("2026-03-12 09:00")
+    score(city, "inspector-1")
+    score(city, "inspector-2")
+    report(city, "village")
+
+
+def deliberate_next_year(city: City) -> None:
+    """The deliberation of 2027."""
+    city.start("clerk", "deliberation", plan_year_id=year_id(city, 2027), level="city")
+    city.do(
+        "clerk",
+        "Compile",
+        "submit",
+        lambda view: {"candidates": rows_of(view, "candidates", included=True), "meeting_day": "2027-09-15"},
+    )
+    vote(city)
+    city.do("chair", "Determine", "sign", {"minutes_number": "纪要1"})
