@@ -1,7 +1,7 @@
 """Follows the flows of a diagram: steps never reached, ends never reached, loops without a wait, lost tokens."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from service.engine.diagram import GATEWAYS, Diagram
 from service.engine.xml import local
@@ -253,13 +253,32 @@ def _check_tokens(diagram: Diagram, scope: str) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """What happens to a token that comes by a flow: where to, with which others it leaves, what may follow."""
+
+    target: str
+    #: The flows a join waits for; None: the token goes on alone.
+    needed: frozenset[str] | None
+    choices: tuple[tuple[str, ...], ...]
+    terminates: bool
+    #: Whether two tokens at the target at once are worth telling.
+    doubles: bool
+
+
 class _Game:
     """All markings (multisets of flows that carry a token) one scope can get into, up to a limit."""
 
     def __init__(self, diagram: Diagram, scope: str) -> None:
-        self.diagram = diagram
-        self.scope = scope
-        self.borders = _borders(diagram)
+        self.first: Marking = tuple(
+            sorted(flow.id for key in diagram.starts(scope) for flow in diagram.outgoing[key])
+        )
+        borders = _borders(diagram)
+        self.moves = {
+            flow.id: _move(diagram, flow.target, borders)
+            for flow in diagram.flows.values()
+            if diagram.scopes[flow.target] == scope
+        }
         #: Joins that may wait for ever, with the flows no token comes by.
         self.stuck: dict[str, set[str]] = {}
         #: Steps two tokens may be at once.
@@ -267,20 +286,17 @@ class _Game:
 
     def play(self, *, in_turn: bool) -> None:
         """Follow all choices; `in_turn` moves one branch after the other, which finds every starving join soon."""
-        first = tuple(
-            sorted(flow.id for key in self.diagram.starts(self.scope) for flow in self.diagram.outgoing[key])
-        )
-        seen: set[Marking] = {first}
-        waiting = [first]
+        seen: set[Marking] = {self.first}
+        waiting = [self.first]
         while waiting and len(seen) < _MOST_MARKINGS:
             marking = waiting.pop()
             following = self._following(marking, in_turn)
             if not following and marking:
                 self._note_stuck(marking)
             for one in following:
-                crowded = Counter(self.diagram.flows[flow].target for flow in one)
-                self.doubled |= {key for key, count in crowded.items() if count > 1 and self._doubles(key)}
-                if max(Counter(one).values(), default=0) == 1 and one not in seen:
+                self._note_doubled(one)
+                # A flow with two tokens would soon have any number of them.
+                if one and len(set(one)) == len(one) and one not in seen:
                     seen.add(one)
                     waiting.append(one)
 
@@ -288,42 +304,48 @@ class _Game:
         found: list[Marking] = []
         here = set(marking)
         for flow in marking:
-            key = self.diagram.flows[flow].target
-            needed = {one.id for one in self.diagram.incoming[key]}
-            joins = self.diagram.elements[key].type == "parallelGateway"
-            if joins and (not needed <= here or flow != min(needed)):
+            move = self.moves[flow]
+            if move.needed is not None and not (move.needed <= here and flow == min(move.needed)):
                 continue
-            used = needed if joins else {flow}
-            rest = [one for one in marking if one not in used]
-            if self._terminates(key):
+            if move.terminates:
                 return [()]
-            for produced in self._choices(key):
-                found.append(tuple(sorted(rest + produced)))
+            used = move.needed or {flow}
+            rest = [one for one in marking if one not in used]
+            found += [tuple(sorted([*rest, *produced])) for produced in move.choices]
             if in_turn:
                 break
         return found
 
-    def _choices(self, key: str) -> list[list[str]]:
-        outgoing = [flow.id for flow in self.diagram.outgoing[key]]
-        kind = self.diagram.elements[key].type
-        if kind in ("exclusiveGateway", "eventBasedGateway"):
-            return [[one] for one in outgoing]
-        found = [outgoing]
-        for border in self.borders.get(key, []):
-            leaving = [flow.id for flow in self.diagram.outgoing[border]]
-            found.append(leaving if self.diagram.elements[border].interrupting else outgoing + leaving)
-        return found
-
-    def _doubles(self, key: str) -> bool:
-        return self.diagram.elements[key].type not in GATEWAYS | {"endEvent"}
-
-    def _terminates(self, key: str) -> bool:
-        definitions = self.diagram.definitions_of(self.diagram.nodes[key])
-        return any(local(one) == "terminateEventDefinition" for one in definitions)
+    def _note_doubled(self, marking: Marking) -> None:
+        targets: set[str] = set()
+        for flow in marking:
+            move = self.moves[flow]
+            if move.target in targets and move.doubles:
+                self.doubled.add(move.target)
+            targets.add(move.target)
 
     def _note_stuck(self, marking: Marking) -> None:
         for flow in marking:
-            key = self.diagram.flows[flow].target
-            if self.diagram.elements[key].type == "parallelGateway":
-                missing = {one.id for one in self.diagram.incoming[key]} - set(marking)
-                self.stuck.setdefault(key, set()).update(missing)
+            move = self.moves[flow]
+            if move.needed is not None:
+                self.stuck.setdefault(move.target, set()).update(move.needed - set(marking))
+
+
+def _move(diagram: Diagram, target: str, borders: Mapping[str, list[str]]) -> _Move:
+    kind = diagram.elements[target].type
+    outgoing = tuple(flow.id for flow in diagram.outgoing[target])
+    choices: list[tuple[str, ...]] = [outgoing]
+    if kind in ("exclusiveGateway", "eventBasedGateway"):
+        choices = [(one,) for one in outgoing]
+    else:
+        for border in borders.get(target, []):
+            leaving = tuple(flow.id for flow in diagram.outgoing[border])
+            choices.append(leaving if diagram.elements[border].interrupting else outgoing + leaving)
+    definitions = diagram.definitions_of(diagram.nodes[target])
+    return _Move(
+        target,
+        frozenset(flow.id for flow in diagram.incoming[target]) if kind == "parallelGateway" else None,
+        tuple(choices),
+        any(local(one) == "terminateEventDefinition" for one in definitions),
+        kind not in GATEWAYS | {"endEvent"},
+    )

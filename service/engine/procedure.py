@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from service.engine import checks, names, paths, references
-from service.engine.decisions import read_decision
 from service.engine.diagram import Diagram, read_diagram
 from service.engine.forms import parse_form
 from service.engine.model import OperationSignature, Problem, Procedure, ProcessDefinition
@@ -15,6 +14,7 @@ from service.engine.parts import Parts, reached
 from service.engine.problems import Findings
 from service.engine.roles import read_roles
 from service.engine.specs import SpecError, specs_of
+from service.engine.tables import read_decision
 from service.engine.toml import parse_toml
 from service.errors import Text
 

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine.cells import INPUT, compile_cell
-from service.engine.decisions import DecisionTable, read_decision
+from service.engine.decisions import DecisionTable
 from service.engine.expressions import ExpressionError
 from service.engine.model import Problem
+from service.engine.tables import read_decision
 
 
 def table(

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from service import deployments, messages
-from service.engine.decisions import read_decision
+from service.engine.tables import read_decision
 from service.errors import AppError, Conflict
 from service.store import procedure as tables
 from service.store.plan import plan_year

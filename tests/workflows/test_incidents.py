@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from service.engine.decisions import read_decision
+from service.engine.tables import read_decision
 from service.store.title import plaque
 from tests.workflows.city import ROOT, City
 from tests.workflows.test_terms import decide, status
