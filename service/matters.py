@@ -271,13 +271,18 @@ def diagram(system: System, person: Person, instance_id: str) -> Diagram:
                     element_id=one.id,
                     type=one.type,
                     name=one.name,
-                    role=roles[one.role].label if one.type == "userTask" and one.role in roles else None,
+                    role=_role_label(roles, one.role) if one.type == "userTask" else None,
                     state="current" if one.id in current else _STATES.get(states.get(one.id, ""), "future"),
                 )
                 for one in definition.elements.values()
                 if one.type in _STEPS
             ],
         )
+
+
+def _role_label(roles: Mapping[str, Role], name: str | None) -> Text | None:
+    role = roles.get(name or "")
+    return role.label if role is not None else None
 
 
 def act(

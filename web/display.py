@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from flask import Flask
-from flask_babel import gettext, ngettext
 
 from service.clock import CITY_ZONE, city_day
 from web import context
-from web.language import current
+from web.language import current, gettext, ngettext
 
 #: From here on a deadline is shown as near.
 SOON = timedelta(days=3)

@@ -1,8 +1,10 @@
 """The reader's language: Chinese unless they chose English; service texts and page texts follow it."""
 
+from typing import Any
+
+import flask_babel
 from flask import Blueprint, Flask, redirect, request
 from flask.typing import ResponseReturnValue
-from flask_babel import Babel, gettext
 
 from service.errors import Text
 
@@ -16,7 +18,7 @@ page = Blueprint("language", __name__)
 def install(app: Flask) -> None:
     """Choose the language of every request and let templates print `Text`."""
     app.config.update(BABEL_DEFAULT_LOCALE="zh_Hans_CN", BABEL_TRANSLATION_DIRECTORIES="translations")
-    Babel(app, locale_selector=_locale, timezone_selector=lambda: "Asia/Shanghai")
+    flask_babel.Babel(app, locale_selector=_locale, timezone_selector=lambda: "Asia/Shanghai")
     app.jinja_env.finalize = printed
     app.jinja_env.filters["text"] = printed
     app.jinja_env.globals["language"] = current
@@ -26,6 +28,16 @@ def install(app: Flask) -> None:
 def current() -> str:
     """Return `zh` or `en`."""
     return "en" if request.cookies.get(COOKIE) == "en" else "zh"
+
+
+def gettext(message: str, **values: Any) -> str:
+    """Return a text of a page in the reader's language, its places filled in."""
+    return str(flask_babel.gettext(message, **values))
+
+
+def ngettext(one: str, many: str, number: int, **values: Any) -> str:
+    """Return a text with a number (`%(num)d`) in the reader's language."""
+    return str(flask_babel.ngettext(one, many, number, **values))
 
 
 def printed(value: object) -> object:
@@ -54,5 +66,3 @@ def choose(code: str) -> ResponseReturnValue:
 def _locale() -> str:
     return "en" if current() == "en" else "zh_Hans_CN"
 
-
-__all__ = ["COOKIE", "LANGUAGES", "current", "gettext", "install", "printed", "say"]

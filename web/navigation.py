@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flask import request, url_for
-from flask_babel import gettext, lazy_gettext
 
 from service import inbox
 from service.identity import duties
 from service.identity.access import roles_in_force
 from service.identity.people import Person
 from web.context import current_system
-from web.language import say
+from web.language import gettext, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +36,12 @@ def sections(person: Person) -> list[Section]:
     """Return the person's links."""
     counts = inbox.counts(current_system(), person)
     work = [
-        _entry("start.home", lazy_gettext("首页")),
-        _entry("inbox.open_list", lazy_gettext("待办"), count=counts.open, overdue=counts.overdue > 0),
-        _entry("inbox.done_list", lazy_gettext("已办")),
-        _entry("inbox.mine_list", lazy_gettext("我发起")),
-        _entry("matters.matter_list", lazy_gettext("事项")),
-        _entry("start.choose", lazy_gettext("发起")),
+        _entry("start.home", gettext("首页")),
+        _entry("inbox.open_list", gettext("待办"), count=counts.open, overdue=counts.overdue > 0),
+        _entry("inbox.done_list", gettext("已办")),
+        _entry("inbox.mine_list", gettext("我发起")),
+        _entry("matters.matter_list", gettext("事项")),
+        _entry("start.choose", gettext("发起")),
     ]
     found = [Section(gettext("工作"), work)]
     if not only_unit(person):
@@ -50,22 +49,22 @@ def sections(person: Person) -> list[Section]:
             Section(
                 gettext("统筹"),
                 [
-                    _entry("board.campaign", lazy_gettext("创建看板")),
-                    _entry("documents.register", lazy_gettext("称号与文书")),
+                    _entry("board.campaign", gettext("创建看板")),
+                    _entry("documents.register", gettext("称号与文书")),
                 ],
             )
         )
     if person.has(duties.DESIGNER) or person.has(duties.PUBLISHER):
-        found.append(Section(gettext("流程"), [_entry("designer.overview", lazy_gettext("流程设计"))]))
+        found.append(Section(gettext("流程"), [_entry("designer.overview", gettext("流程设计"))]))
     office = []
     if person.has(duties.ADMINISTRATOR):
         office += [
-            _entry("admin.person_list", lazy_gettext("人员")),
-            _entry("admin.organisation_list", lazy_gettext("机构与单位")),
-            _entry("admin.import_page", lazy_gettext("批量导入")),
+            _entry("admin.person_list", gettext("人员")),
+            _entry("admin.organisation_list", gettext("机构与单位")),
+            _entry("admin.import_page", gettext("批量导入")),
         ]
     if person.has(duties.PROCESS_ADMINISTRATOR):
-        office.append(_entry("admin.incident_list", lazy_gettext("异常处置")))
+        office.append(_entry("admin.incident_list", gettext("异常处置")))
     if office:
         found.append(Section(gettext("管理"), office))
     return found

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from service import files, imports, incidents, pending_jobs
 from service.campaign import days, register
@@ -17,7 +16,7 @@ from service.identity import administration, directory, duties, organisations, p
 from service.identity.organisations import UNIT
 from web.context import current_person, current_system
 from web.failures import field_errors, status_of
-from web.language import current, say
+from web.language import current, gettext, say
 
 page = Blueprint("admin", __name__, url_prefix="/admin")
 

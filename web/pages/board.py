@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from service.campaign import overview, plans, progress, quotas, register, settings, supervision, windows
 from service.campaign.plans import PlanYear
@@ -16,7 +15,7 @@ from service.identity import organisations
 from service.identity.access import roles_in_force
 from web import year as plan_phases
 from web.context import current_person, current_system, now
-from web.language import say
+from web.language import gettext, say
 from web.navigation import only_unit
 
 #: A period as settings write it: `5wd` working days, `P15D` days, months or years.

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, time
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, ngettext
 
 from service import jobs
 from service.clock import CITY_ZONE, city_day
@@ -16,7 +15,7 @@ from service.identity import duties
 from service.jobs import Fired
 from web import year
 from web.context import current_person, current_system, forget_now, installation, now
-from web.language import say
+from web.language import gettext, ngettext, say
 from web.session_cookie import safe_target
 
 page = Blueprint("clock", __name__)

@@ -10,7 +10,6 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 from werkzeug.datastructures import FileStorage
 
 from service import deployments, differences, drafts, procedure_archive
@@ -21,7 +20,7 @@ from service.system import deployment_files
 from web import security
 from web.context import current_person, current_system
 from web.failures import answer, wants_json
-from web.language import current, say
+from web.language import current, gettext, say
 
 page = Blueprint("designer", __name__, url_prefix="/designer")
 

@@ -6,7 +6,6 @@ from typing import Any
 import segno
 from flask import Blueprint, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 from markupsafe import Markup
 
 from service import clock, matters
@@ -14,6 +13,7 @@ from service.documents import issued, roster
 from service.errors import Invalid, Text
 from web.context import current_person, current_system, now
 from web.forms import view as form_view
+from web.language import gettext
 from web.navigation import only_unit
 
 page = Blueprint("documents", __name__, url_prefix="/documents")

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, ngettext
 
 from service import inbox, matters, tasks
 from service.clock import city_day
@@ -14,7 +13,7 @@ from service.errors import AppError
 from service.inbox import SOON, TaskRow
 from service.paging import Page
 from web.context import current_person, current_system, now
-from web.language import say
+from web.language import gettext, ngettext, say
 
 page = Blueprint("inbox", __name__)
 
@@ -98,7 +97,7 @@ def mine_list() -> ResponseReturnValue:
     return render_template("inbox/mine.html", page=found)
 
 
-def filters() -> dict[str, str]:
+def filters() -> dict[str, Any]:
     """Return what this request's address says about the list."""
     return {name: request.values[name] for name in FILTERS if request.values.get(name)}
 

@@ -15,7 +15,6 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from service import inbox, instances, matters, tracing
 from service.errors import AppError, Conflict, Invalid, Text
@@ -26,7 +25,7 @@ from web.context import current_person, current_system
 from web.display import deadline
 from web.failures import field_errors
 from web.forms import view as form_view
-from web.language import say
+from web.language import gettext, say
 
 page = Blueprint("matters", __name__)
 

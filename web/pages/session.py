@@ -2,7 +2,6 @@
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 from flask_login import current_user
 
 from service.errors import Forbidden, Invalid, NotFound, Text
@@ -12,6 +11,7 @@ from service.identity.people import Person
 from web import language, navigation, session_cookie
 from web.context import current_person, current_system
 from web.failures import field_errors
+from web.language import gettext
 
 page = Blueprint("session", __name__)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from service import inbox, instances, matters
 from service.errors import AppError, Conflict, Forbidden, Invalid, Text
@@ -16,6 +15,7 @@ from service.matters import DiagramStep, MatterRow
 from web.context import current_person, current_system
 from web.failures import field_errors, wants_json
 from web.forms import view as form_view
+from web.language import gettext
 from web.navigation import only_unit
 from web.pages.task import change, keep_file, typed_form
 

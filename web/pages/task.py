@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from service import files, inbox, matters, tasks
 from service.errors import AppError, Conflict, Forbidden, Invalid, NotFound, Text
@@ -19,7 +18,7 @@ from web.failures import field_errors, wants_json
 from web.forms import reading
 from web.forms import view as form_view
 from web.forms.view import FormView
-from web.language import say
+from web.language import gettext, say
 from web.pages.inbox import FILTERS, filters, next_task, task_list
 
 page = Blueprint("task", __name__)
@@ -323,7 +322,7 @@ def _around() -> dict[str, Any]:
     return {"tasks": task_list() if asked else None, "carried": _carried()}
 
 
-def _carried() -> dict[str, str]:
+def _carried() -> dict[str, Any]:
     return {name: request.args[name] for name in (*FILTERS, "list") if request.args.get(name)}
 
 
