@@ -64,7 +64,7 @@ def _without_folder(files: dict[str, bytes]) -> dict[str, bytes]:
     tops = {path.partition("/")[0] for path in files}
     nested = all("/" in path for path in files)
     only = next(iter(tops)) if len(tops) == 1 and nested else None
-    if only is None or only in ("forms", "decisions"):
+    if only in (None, "", ".", "..", "forms", "decisions"):
         return files
     return {path.partition("/")[2]: content for path, content in files.items()}
 
