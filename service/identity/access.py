@@ -45,7 +45,10 @@ def visible_matters(
     conditions: list[ColumnElement[bool]] = [
         matter.c.opened_by == person.id,
         matter.c.id.in_(
-            select(task.c.matter_id).where(or_(task.c.person_id == person.id, task.c.closed_by == person.id))
+            select(task.c.matter_id).where(task.c.person_id == person.id, task.c.state == "open")
+        ),
+        matter.c.id.in_(
+            select(task.c.matter_id).where(task.c.closed_by == person.id, task.c.closed_at.is_not(None))
         ),
     ]
     for one in held:
