@@ -15,8 +15,11 @@ from service.config import Settings
 
 
 @contextmanager
-def fresh_databases() -> Iterator[Callable[[str], str]]:
-    """Give a function that makes a database of a kind (`sqlite`, `postgresql`) and returns its address."""
+def fresh_databases(*, empty: bool = False) -> Iterator[Callable[[str], str]]:
+    """Give a function that makes a database of a kind (`sqlite`, `postgresql`) and returns its address.
+
+    They are migrated, with a movable clock, unless they are to be `empty`.
+    """
     numbers = itertools.count(1)
     with tempfile.TemporaryDirectory(prefix="clv-") as folder:
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)
@@ -34,6 +37,8 @@ def fresh_databases() -> Iterator[Callable[[str], str]]:
                     connection.exec_driver_sql(f"CREATE DATABASE {name}")
                 engine.dispose()
                 url = make_url(address).set(database=name).render_as_string(hide_password=False)
+            if empty:
+                return url
             installations.migrate(Settings(Path(folder), url, b"c" * 48), movable_clock=True)
             return url
 

@@ -1,0 +1,38 @@
+"""`python -m tests.year [--seed N] [--until YYYY-MM-DD] [--database sqlite|postgresql]`: the campaign, lived by all.
+
+A whole year and the six after it in virtual time, through the REST API alone. Prints counts and what was taken of
+all buttons, branches and decision rows; exits with 1 when anything unexpected happened.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+from tests.year.run import live, show
+
+
+def main(arguments: list[str]) -> int:
+    """Live and show."""
+    parser = argparse.ArgumentParser(prog="python -m tests.year")
+    parser.add_argument("--seed", type=int, default=20260318)
+    parser.add_argument("--until", type=date.fromisoformat, default=date(2032, 12, 31))
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    options = parser.parse_args(arguments)
+    begun = time.monotonic()
+    if options.database == "sqlite":
+        with tempfile.TemporaryDirectory(prefix="clv-year-") as folder:
+            result = live(Path(folder), f"sqlite:///{folder}/year.sqlite3", options.seed, options.until)
+    else:
+        from tests.chaos.databases import fresh_databases
+
+        with tempfile.TemporaryDirectory(prefix="clv-year-") as folder, fresh_databases(empty=True) as make:
+            result = live(Path(folder), make("postgresql"), options.seed, options.until)
+    show(result, time.monotonic() - begun)
+    return 1 if result.unexpected else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,3 @@
+"""What a campaign does not take, each with the reason."""
+
+NOT_TAKEN: dict[str, str] = {}
