@@ -168,6 +168,18 @@ def test_r13_beyond_the_grace_a_late_application_is_the_committees(city: City) -
     assert closes(city, "submission") == "2026-08-10"
 
 
+def test_r13_two_late_applications_of_a_unit_are_decided_on_the_same_day(city: City) -> None:
+    publish_plan(city)
+    city.move_to("2026-08-11 09:00")
+    for _ in range(2):
+        arrive(city, 1)
+        explain(city)
+        conclude(city, "chair", "decide_chair", "accept")
+    assert answered(city) == ["accepted", "accepted"]
+    with city.system.database.read() as connection:
+        assert len(windows.extensions(connection, year_id(city))) == 1
+
+
 def test_r13_within_the_grace_it_is_the_heads(city: City) -> None:
     publish_plan(city, grace_days="2")
     city.move_to("2026-08-12 09:00")
