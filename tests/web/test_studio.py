@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from service import deployments, procedure_archive
+from service import deployments, drafts, procedure_archive
 from service.drafts import LARGEST_FILE
 from service.errors import Invalid
 from service.identity import duties
@@ -206,14 +206,12 @@ def test_what_is_no_archive_is_refused_on_the_page(studio: Studio) -> None:
     assert "不是可以读取的 zip" in visitor.get(answer.headers["Location"]).text
 
 
-def test_a_file_too_large_is_refused(studio: Studio) -> None:
+def test_a_file_too_large_is_refused(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     visitor, draft = studio.begin(studio.designer)
-    data = {
-        "version": version_of(visitor, draft),
-        "files": (io.BytesIO(b" " * (LARGEST_FILE + 1)), "big.bpmn"),
-    }
+    monkeypatch.setattr(drafts, "LARGEST_FILE", 1000)
+    data = {"version": version_of(visitor, draft), "files": (io.BytesIO(b" " * 1001), "big.bpmn")}
     answer = visitor.post(f"{draft}/upload", data)
-    assert "超过 2 MB" in visitor.get(answer.headers["Location"]).text
+    assert "big.bpmn 超过" in visitor.get(answer.headers["Location"]).text
     assert visitor.get(f"{draft}/files/big.bpmn").status_code == 404
 
 
