@@ -1,11 +1,12 @@
 """Signing in and out, the password that must be changed, and the sign-ins one has open."""
 
 import re
+from datetime import date
 
 import pytest
 
 from service import clock
-from service.identity import people, sign_in
+from service.identity import directory, people, sign_in
 from tests.web.conftest import Desk
 
 PASSWORD = "七月的银杏叶黄了吗 2026"
@@ -33,7 +34,9 @@ def test_signing_in_leads_to_the_page_that_was_asked_for(desk: Desk) -> None:
     assert visitor.get("/inbox").status_code == 200
 
 
-@pytest.mark.parametrize("target", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example"])
+@pytest.mark.parametrize(
+    "target", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example"]
+)
 def test_signing_in_never_leads_elsewhere(sqlite_desk: Desk, target: str) -> None:
     password = _with_password(sqlite_desk)
     visitor = sqlite_desk.visitor()
@@ -95,6 +98,30 @@ def test_one_ends_one_s_other_sign_ins(desk: Desk) -> None:
     assert here.post(f"/account/sessions/{found[0]}/end").status_code == 303
     assert elsewhere.get("/inbox").status_code == 302
     assert here.get("/inbox").status_code == 200
+
+
+def test_a_relation_to_a_unit_is_declared_and_withdrawn(sqlite_desk: Desk) -> None:
+    with sqlite_desk.system.database.write() as connection:
+        unit_id = directory.insert_organisation(
+            connection, code="U-1", name="某某小学", kind="unit", valid_from=date(2019, 3, 1)
+        )
+        at = sqlite_desk.system.now(connection)
+        directory.insert_profile(connection, unit_id, {"unit_kind": "school"}, at=at)
+    visitor = sqlite_desk.visitor(sqlite_desk.clerk)
+    visitor.get("/account")
+    for unit, reason in (("没有的单位", "配偶在该校任职"), ("某某小学", " "), ("", "x")):
+        refused = visitor.post("/account/recusals", {"unit": unit, "reason": reason})
+        assert refused.status_code == 422
+        assert reason in refused.text
+    assert (
+        visitor.post("/account/recusals", {"unit": "某某小学", "reason": "配偶在该校任职"}).status_code == 303
+    )
+    assert (
+        visitor.post("/account/recusals", {"unit": "某某小学", "reason": "配偶在该校任职"}).status_code == 422
+    )
+    (declared,) = re.findall(r"/account/recusals/([0-9a-f]{32})/withdraw", visitor.get("/account").text)
+    assert visitor.post(f"/account/recusals/{declared}/withdraw").status_code == 303
+    assert "/withdraw" not in visitor.get("/account").text
 
 
 def test_a_script_whose_sign_in_is_over_is_told_so(sqlite_desk: Desk) -> None:

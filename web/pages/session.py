@@ -1,11 +1,13 @@
 """Signing in and out, one's password, one's account and the sign-ins that are open."""
 
+from collections.abc import Mapping
+
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from service.errors import Forbidden, Invalid, NotFound, Text
-from service.identity import demo_people, sessions
+from service.errors import Conflict, Forbidden, Invalid, NotFound, Text
+from service.identity import demo_people, organisations, recusals, sessions
 from service.identity import sign_in as signing
 from service.identity.people import Person
 from web import language, navigation, session_cookie
@@ -77,14 +79,39 @@ def enter_demo(person_id: str) -> ResponseReturnValue:
 
 @page.get("/account")
 def account() -> ResponseReturnValue:
-    """Show who one is here and where one is signed in."""
-    person = current_person()
-    return render_template(
-        "session/account.html",
-        person=person,
-        held=navigation.seats(person),
-        open_sessions=sessions.list_mine(current_system(), person, here=current_user.session_id),
-    )
+    """Show who one is here, where one is signed in and from which units one stands aside."""
+    return _account()
+
+
+@page.post("/account/recusals")
+def declare_recusal() -> ResponseReturnValue:
+    """Declare a relation to a unit, found by its name or credit code."""
+    wanted = request.form.get("unit", "").strip()
+    try:
+        found = organisations.list_for(
+            current_system(), current_person(), kind=organisations.UNIT, search=wanted
+        )
+        same = [one for one in found.rows if wanted in (one.name, one.code)] or found.rows
+        if not wanted or len(same) != 1:
+            message = Text(
+                "请填写一个单位的全称或统一社会信用代码", "Give the full name or the credit code of one unit"
+            )
+            raise Invalid(message, fields={"unit": message})
+        recusals.declare(
+            current_system(), current_person(), same[0].id, reason=request.form.get("reason", "")
+        )
+    except (Invalid, Conflict) as error:
+        return _account(field_errors(error), error.text), 422
+    flash(gettext("已登记回避关系，检查组不会再安排您检查这个单位"))
+    return redirect(url_for("session.account"), 303)
+
+
+@page.post("/account/recusals/<recusal_id>/withdraw")
+def withdraw_recusal(recusal_id: str) -> ResponseReturnValue:
+    """End a relation one declared."""
+    recusals.withdraw(current_system(), current_person(), recusal_id)
+    flash(gettext("已撤回回避关系"))
+    return redirect(url_for("session.account"), 303)
 
 
 @page.post("/account/sessions/<session_id>/end")
@@ -140,6 +167,19 @@ def _demo_people() -> list[tuple[Person, str]]:
     found = demo_people.list_people(current_system())
     held = navigation.seats_of(found)
     return [(one, "；".join(held[one.id])) for one in found]
+
+
+def _account(errors: Mapping[str, Text] | None = None, words: Text | None = None) -> str:
+    person = current_person()
+    return render_template(
+        "session/account.html",
+        person=person,
+        held=navigation.seats(person),
+        open_sessions=sessions.list_mine(current_system(), person, here=current_user.session_id),
+        recusals=recusals.list_of(current_system(), person),
+        errors=errors or {},
+        words=words,
+    )
 
 
 def _address() -> str:
