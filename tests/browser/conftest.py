@@ -1,7 +1,6 @@
 """A real Chromium in front of the real application; a missing browser is a failure that says what to install."""
 
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from service import clock
 from service.identity import sessions
 from service.identity.people import Person
 from service.system import System
+from tests.browser import chromium
 from tests.web.conftest import Desk, open_desk
 from web import session_cookie
 
@@ -26,27 +26,17 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 SERIOUS = ("serious", "critical")
 
 
-def chromium() -> str:
-    """Return the path of a Chromium. Fails, with what to install, where there is none."""
-    given = os.environ.get("CHUANGLV_CHROMIUM")
-    names = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-    found = given or next((path for path in map(shutil.which, names) if path), None)
-    if found is None:
-        pytest.fail(
-            "no Chromium: install one (Debian, Ubuntu: apt-get install chromium fonts-noto-cjk), or name its "
-            "program in CHUANGLV_CHROMIUM",
-            pytrace=False,
-        )
-    return found
-
-
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser(worker_folder: Path) -> Iterator[Browser]:
     """One Chromium for the whole run."""
-    path = chromium()
+    try:
+        found = chromium.find(worker_folder)
+    except LookupError as missing:
+        pytest.fail(str(missing), pytrace=False)
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
     with sync_playwright() as playwright:
         one = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            executable_path=found.path, args=arguments, env={**os.environ, **found.environment}
         )
         yield one
         one.close()
