@@ -1,5 +1,6 @@
 """The plan of a year: from its draft to the day on which every body's work begins (R02 to R07, R11 to R14)."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from service.campaign import plans, settings, windows
 from service.errors import Conflict, Invalid
 from service.inbox import TaskView
+from tests.workflows import city as cities
 from tests.workflows.city import City
 from tests.workflows.year import PLAN, draft_data, plan_year, publish_plan
 
@@ -99,6 +101,11 @@ def test_every_setting_shows_where_it_comes_from(city: City) -> None:
             assert one.source.zh.startswith(("计划原文", "先例", "演示数字", "民法典")), one.key
             assert one.source.en, one.key
             assert one.label.en != one.label.zh, one.key
+
+
+def test_every_gap_of_the_plan_is_named_where_it_is_filled() -> None:
+    text = (cities.ROOT / "workflows" / "settings.toml").read_text()
+    assert [gap for gap in range(1, 18) if not re.search(rf"\bG{gap}\b", text)] == []
 
 
 def test_what_is_decided_in_words_is_read_beside_the_settings(city: City) -> None:
