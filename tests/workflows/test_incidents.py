@@ -60,7 +60,7 @@ def test_r26_not_a_case_and_not_found(titled: City) -> None:
         {**NOTHING, "finding": "查无实据", "report": []},
         opinion="查无实据",
     )
-    assert titled.ended_at("incident") == ["End_dismissed", "End_unfounded"]
+    assert status(titled, "report_incident") == ["不予立案", "查无实据，结案"]
     assert title(titled, made).state == "active"
 
 
@@ -93,7 +93,7 @@ def test_r26_silence_for_five_working_days_is_recorded_and_the_body_decides(titl
     assert titled.waiting("of-school") == []
     decide(titled, "chair", "Decide_city", "yellow_card", "2026-03-10", number="咸创绿决〔2026〕7号")
     assert decisions(titled, made)[-1] == ("active", "咸创绿决〔2026〕7号")
-    assert titled.ended_at("incident") == ["End_yellow"]
+    assert status(titled, "report_incident") == ["黄牌警告"]
 
 
 @pytest.mark.parametrize("reports", [True, False])
@@ -104,11 +104,12 @@ def test_r27_suspended_then_restored_or_revoked(titled: City, *, reports: bool) 
     titled.do("of-school", "Statement", "waive", {})
     decide(titled, "chair", "Decide_city", "suspend", "2026-03-02")
     assert title(titled, made).state == "suspended"
+    assert titled.open_processes("incident") == 1
     if reports:
         titled.do("of-school", "Rectify", "submit", {"measures": "整改完毕", "evidence": []})
         decide(titled, "chair", "Decide_city", "none", "2026-03-02")
         assert title(titled, made).state == "active"
-        assert titled.ended_at("incident") == ["End_none"]
+        assert status(titled, "report_incident") == ["称号不变"]
     else:
         titled.move_to("2026-06-01 09:00")
         decide(titled, "chair", "Decide_city", "revoke", "2026-06-01")
@@ -135,7 +136,7 @@ def test_r26_no_measure(titled: City) -> None:
     state(titled, "school")
     decide(titled, "chair", "Decide_city", "none", "2026-03-02")
     assert title(titled, made).state == "active"
-    assert titled.ended_at("incident") == ["End_none"]
+    assert status(titled, "report_incident") == ["称号不变"]
 
 
 @pytest.mark.parametrize(
@@ -258,6 +259,25 @@ def test_r28_a_failed_lower_title_puts_the_higher_ones_to_review(titled: City) -
     )
     decide(titled, "province", "Decide_province", "keep", "2030-10-01", number="省决〔2030〕2号")
     assert titled.ended_at("revocation_cascade") == ["End"]
+
+
+def test_r26_a_revocation_ends_a_running_reinspection_and_the_other_way_round(titled: City) -> None:
+    first = grant(titled, "village", "county", on="2026-03-01", namer="qindu-government")
+    second = grant(titled, "plant", "county", on="2026-03-01", namer="qindu-government")
+    titled.move_to("2030-10-01 09:00")
+    assert titled.open_processes("reinspection") == 2
+    report(titled, first)
+    investigate(titled, deaths=30)
+    state(titled, "village")
+    decide(titled, "mayor", "Decide_county", "revoke", "2030-10-01", number="一")
+    assert titled.open_processes("reinspection") == 1
+    report(titled, second)
+    titled.do("clerk", "Prima_facie", "accept", {"finding": "属实"})
+    titled.do("of-plant", "Self_check", "decline", {}, opinion="放弃")
+    decide(titled, "mayor", "Decide_county", "cancel", "2030-10-01", number="二")
+    assert titled.waiting("clerk") == []
+    assert titled.open_processes("incident") == 0
+    assert (title(titled, first).state, title(titled, second).state) == ("revoked", "revoked")
 
 
 def test_r26_recalled_plaque_is_registered(titled: City) -> None:

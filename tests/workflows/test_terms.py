@@ -126,7 +126,7 @@ def test_r28_passed_in_time_is_renewed_from_its_last_day(titled: City) -> None:
     assert (renewed.state, renewed.term, str(renewed.valid_to)) == ("active", 2, "2036-03-01")
     titled.move_to("2036-03-02 00:00")
     assert title(titled, made).state == "pending_reinspection"
-    assert titled.ended_at("reinspection") == ["End_renewed"]
+    assert status(titled, "reinspection")[0] == "复查合格，称号保留"
     assert titled.open_processes("reinspection") == 1
 
 
