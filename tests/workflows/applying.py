@@ -16,6 +16,7 @@ from tests.workflows.titled import open_titled, tell, title, year_id
 
 APPLYING = (
     "application",
+    "application_decision",
     "channel_review",
     "office_intake",
     "late_acceptance",
@@ -30,9 +31,9 @@ INSPECTORS = ("inspector-1", "inspector-2", "inspector-3", "inspector-4")
 Points = Mapping[str, float]
 
 
-def open_applying(where: Settings) -> City:
-    """Open the city with applications deployed, the year in force, and inspectors."""
-    city = open_titled(where, *APPLYING)
+def open_applying(where: Settings, *more: str) -> City:
+    """Open the city with applications (and `more` processes) deployed, the year in force, and inspectors."""
+    city = open_titled(where, *APPLYING, *more)
     for login, role, body in (
         *((one, "inspector", "office") for one in INSPECTORS),
         ("poster", "publisher", "office"),
