@@ -12,9 +12,7 @@ from tests.web.conftest import MATERIAL, PDF, Desk, Visitor
 
 
 def _send(visitor: Visitor, task_id: str, data: dict[str, Any], **more: Any) -> Any:
-    return visitor.post(
-        f"/tasks/{task_id}/complete", {**data, **more}, content_type="multipart/form-data"
-    )
+    return visitor.post(f"/tasks/{task_id}/complete", {**data, **more}, content_type="multipart/form-data")
 
 
 def _proof(name: str = "证明.pdf", content: bytes = PDF) -> dict[str, Any]:
@@ -41,7 +39,13 @@ def test_a_stranger_is_asked_to_sign_in_and_then_brought_where_they_wanted(sqlit
 
 @pytest.mark.parametrize(
     "address",
-    ["/tasks/{task}", "/tasks/{task}/return", "/tasks/{task}/hand-over", "/tasks/{task}/diagram", "/matters/{matter}"],
+    [
+        "/tasks/{task}",
+        "/tasks/{task}/return",
+        "/tasks/{task}/hand-over",
+        "/tasks/{task}/diagram",
+        "/matters/{matter}",
+    ],
 )
 def test_what_one_may_not_see_does_not_exist(sqlite_desk: Desk, address: str) -> None:
     _clerk, task_id = _filled(sqlite_desk)
@@ -61,7 +65,15 @@ def test_a_form_without_the_forgery_token_does_nothing(sqlite_desk: Desk) -> Non
 def test_every_page_forbids_foreign_and_inline_content(sqlite_desk: Desk) -> None:
     clerk, task_id = _filled(sqlite_desk)
     matter = inbox.get(sqlite_desk.system, sqlite_desk.clerk, task_id).row.matter_id
-    for address in ("/", "/inbox", "/start", f"/tasks/{task_id}", f"/matters/{matter}", "/account", "/nowhere"):
+    for address in (
+        "/",
+        "/inbox",
+        "/start",
+        f"/tasks/{task_id}",
+        f"/matters/{matter}",
+        "/account",
+        "/nowhere",
+    ):
         answer = clerk.get(address)
         policy = answer.headers["Content-Security-Policy"]
         assert "script-src 'self'" in policy
@@ -124,7 +136,10 @@ def test_a_file_that_is_not_what_it_says_is_refused_beside_its_field(
 
 def test_a_field_of_another_form_or_a_hidden_one_is_not_taken(sqlite_desk: Desk) -> None:
     clerk, task_id = _filled(sqlite_desk)
-    assert _send(clerk, task_id, MATERIAL | _proof(), _outcome="send", defect="藏起来的", role="x").status_code == 303
+    assert (
+        _send(clerk, task_id, MATERIAL | _proof(), _outcome="send", defect="藏起来的", role="x").status_code
+        == 303
+    )
     checker = sqlite_desk.visitor(sqlite_desk.checker)
     assert "藏起来的" not in checker.get(f"/tasks/{sqlite_desk.first_task(checker)}").text
 
