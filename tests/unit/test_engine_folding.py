@@ -315,7 +315,7 @@ def _act(machine: Machine, kind: str, ref: str, value: int, at: Any) -> None:
     machine.advance(at)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SHAPES, st.lists(st.tuples(st.integers(0, 9), st.integers(0, 30)), max_size=60))
 def test_folded_and_unfolded_twins_do_the_same(shape: Shape, choices: list[tuple[int, int]]) -> None:
     files = Draft("p").finish(("loop", shape))
@@ -350,7 +350,7 @@ def test_folded_and_unfolded_twins_do_the_same(shape: Shape, choices: list[tuple
             _act(twin, kind, ref, value, at)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SHAPES, st.lists(st.integers(0, 1000), max_size=25))
 def test_every_process_comes_to_its_end_after_any_returns(shape: Shape, choices: list[int]) -> None:
     drawn = procedure(Draft("p").finish(shape))
