@@ -8,6 +8,14 @@ from service.clock import city_day
 from service.errors import Text
 from service.store.identity import organisation
 
+#: How a value of a type is written, where it has no choices of its own.
+_WRITTEN = {
+    "bool": "true（是）、false（否）",
+    "int": "整数",
+    "period": "如 5wd（5 个工作日）、P15D（15 日）、P1M（1 个月）",
+    "day": "日期，如 2026-08-10",
+}
+
 
 @options("plan_years")
 def plan_years(context: SourceContext, parameter: str | None) -> list[Option]:
@@ -76,7 +84,7 @@ def setting_rows(context: SourceContext, parameter: str | None) -> list[Row]:
                 "value": _in_words(one.value),
                 "source": one.source.zh,
                 "help": one.help.zh,
-                "choices": "、".join(str(choice) for choice in one.choices),
+                "choices": "、".join(str(choice) for choice in one.choices) or _WRITTEN.get(one.type, ""),
             },
         )
         for one in settings.list_settings(context.connection, plan_year_id)
