@@ -14,7 +14,7 @@ from pathlib import Path
 from service import demo, deployments, installations, jobs
 from service.config import read_settings
 from service.errors import AppError
-from service.identity import people, tokens
+from service.identity import commands, people, tokens
 from service.system import System
 
 
@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(options: argparse.Namespace) -> int:
     system = installations.open_system(read_settings(options.data))
-    password = people.first_administrator(system)
+    password = commands.first_administrator(system)
     if password is not None:
         print("首位管理员 / first administrator: admin")
         print(f"一次性口令 / one-time password: {password}", flush=True)
@@ -183,11 +183,11 @@ def _person(options: argparse.Namespace) -> int:
         return 2
     if options.action == "add":
         password = os.environ.get("CHUANGLV_PASSWORD") or getpass.getpass("password: ")
-        people.add_by_command(system, options.login, options.name or options.login, password)
+        commands.add(system, options.login, options.name or options.login, password)
     elif options.action == "password":
-        print(people.reset_by_command(system, options.login))
+        print(commands.reset_password(system, options.login))
     else:
-        people.add_membership_by_command(system, options.login, options.role, options.organisation)
+        commands.add_membership(system, options.login, options.role, options.organisation)
     return 0
 
 

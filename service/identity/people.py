@@ -1,4 +1,4 @@
-"""People and what they hold: a person with the memberships of a day, and the command line's ways to make them."""
+"""People and what they hold: a person with the memberships of a day, and how accounts are written."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,13 +9,10 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, upd
 
 from service import clock
 from service.errors import Conflict, Invalid, NotFound, Text
-from service.identity import duties, journal, passwords
+from service.identity import passwords
 from service.store.identity import login_session, membership, organisation, organisation_kind, person
 from service.store.ids import new_id
 from service.system import System
-
-#: The account made on an empty database.
-FIRST_LOGIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,76 +205,6 @@ def list_people(system: System) -> list[Person]:
         return load_where(connection, person.c.id.is_not(None), day)
 
 
-def first_administrator(system: System) -> str | None:
-    """Make the first account of an empty database and return its one-time password; None when people exist.
-
-    The password opens one sign-in within 24 hours, at which it must be changed.
-    """
-    with system.database.write() as connection:
-        system.database.lock_topic(connection, "first administrator")
-        if connection.scalar(select(person.c.id).limit(1)) is not None:
-            return None
-        now = clock.system_now()
-        person_id = insert_person(connection, FIRST_LOGIN, "系统管理员", at=system.now(connection))
-        password = set_one_time_password(connection, person_id, now)
-        insert_membership(connection, person_id, duties.ADMINISTRATOR, None, at=system.now(connection))
-        journal.record(connection, "person.first_administrator", now, person=person_id)
-        return password
-
-
-def add_by_command(system: System, login: str, name: str, password: str) -> str:
-    """Add a person from the command line; returns the id. Raises `Invalid` for a weak password, `Conflict`."""
-    kept = normal_login(login)
-    passwords.check(password, context=[kept, name])
-    hashed = passwords.hash_password(password)
-    with system.database.write() as connection:
-        now = clock.system_now()
-        person_id = insert_person(connection, kept, name, at=system.now(connection))
-        connection.execute(
-            update(person)
-            .where(person.c.id == person_id)
-            .values(password_hash=hashed, password_changed_at=now)
-        )
-        journal.record(connection, "person.add", now, person=person_id, by="command")
-        return person_id
-
-
-def add_membership_by_command(
-    system: System, login: str, role: str | None, organisation_code: str | None
-) -> None:
-    """Give a person a role at an organisation (code or id) from today on, or a duty.
-
-    Raises `NotFound` for an unknown person or organisation, `Invalid` for an unknown role or a wrong seat.
-    """
-    from service.identity import administration
-
-    with system.database.write() as connection:
-        day = clock.city_day(system.now(connection))
-        known = load_by_login(connection, login, day)
-        organisation_id = _organisation(connection, organisation_code) if organisation_code else None
-        administration.check_role(connection, role or "", organisation_id)
-        insert_membership(connection, known.id, role or "", organisation_id, at=system.now(connection))
-        journal.record(
-            connection,
-            "membership.add",
-            clock.system_now(),
-            person=known.id,
-            role=role,
-            organisation=organisation_id,
-            by="command",
-        )
-
-
-def reset_by_command(system: System, login: str) -> str:
-    """Give a person a one-time password (24 hours, to be changed at sign-in) and end their sign-ins."""
-    with system.database.write() as connection:
-        now = clock.system_now()
-        known = load_by_login(connection, login, clock.city_day(system.now(connection)))
-        password = set_one_time_password(connection, known.id, now)
-        journal.record(connection, "password.reset", now, person=known.id, by="command")
-        return password
-
-
 def insert_person(
     connection: Connection,
     login: str,
@@ -412,19 +339,6 @@ def revoke_sessions(
         .values(revoked_at=now, revoked_for=reason)
     )
     connection.execute(ended.where(login_session.c.id != keep) if keep is not None else ended)
-
-
-def _organisation(connection: Connection, code_or_id: str) -> str:
-    found = connection.scalar(
-        select(organisation.c.id).where(
-            or_(organisation.c.code == code_or_id, organisation.c.id == code_or_id)
-        )
-    )
-    if found is None:
-        raise NotFound(
-            Text(f"没有代码为 {code_or_id} 的机构", f"There is no organisation with the code {code_or_id}")
-        )
-    return str(found)
 
 
 def _unknown() -> NotFound:

@@ -1,10 +1,12 @@
 """Tables of areas, organisations, units, people, memberships, sessions and the security journal."""
 
+from typing import Any
+
 from sqlalchemy import (
-    DDL,
     Boolean,
     CheckConstraint,
     Column,
+    Connection,
     Date,
     Float,
     ForeignKey,
@@ -264,6 +266,10 @@ APPEND_ONLY: dict[str, tuple[str, ...]] = {
     ),
 }
 
-for _dialect, _statements in APPEND_ONLY.items():
-    for _statement in _statements:
-        event.listen(security_event, "after_create", DDL(_statement).execute_if(dialect=_dialect))
+
+def _make_append_only(_table: Table, connection: Connection, **_options: Any) -> None:
+    for statement in APPEND_ONLY[connection.dialect.name]:
+        connection.exec_driver_sql(statement)
+
+
+event.listen(security_event, "after_create", _make_append_only)

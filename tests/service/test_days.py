@@ -7,7 +7,7 @@ import pytest
 from service import clock
 from service.campaign import days
 from service.errors import Forbidden, Invalid
-from service.identity import people
+from service.identity import commands, people
 from service.identity.people import Person
 from service.system import System
 
@@ -30,8 +30,8 @@ LIST_2027 = HEADER + "".join(
 
 @pytest.fixture
 def administrator(system: System) -> Person:
-    people.add_by_command(system, "admin", "管理员", "seven green bridges")
-    people.add_membership_by_command(system, "admin", "duty.administrator", None)
+    commands.add(system, "admin", "管理员", "seven green bridges")
+    commands.add_membership(system, "admin", "duty.administrator", None)
     with system.database.read() as connection:
         return people.load_by_login(connection, "admin", clock.city_day(system.now(connection)))
 
@@ -81,7 +81,7 @@ def test_a_list_with_an_error_changes_nothing(system: System, administrator: Per
 
 
 def test_only_administrators_import_a_list(system: System, administrator: Person) -> None:
-    people.add_by_command(system, "zhang", "张三", "seven green bridges")
+    commands.add(system, "zhang", "张三", "seven green bridges")
     with system.database.read() as connection:
         zhang = people.load_by_login(connection, "zhang", date(2026, 3, 1))
     with pytest.raises(Forbidden):

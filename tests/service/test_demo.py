@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from service import clock, demo, installations
 from service.clock import CITY_ZONE
 from service.errors import Conflict, Invalid, NotFound
-from service.identity import demo_people, duties, organisations, people, sessions, sign_in, uscc
+from service.identity import commands, demo_people, duties, organisations, people, sessions, sign_in, uscc
 from service.identity.people import Person
 from service.store.database import Database
 from service.store.identity import area, organisation, place_management, unit_kind, unit_profile
@@ -159,7 +159,7 @@ def test_a_demo_person_can_be_chosen_without_a_password(city: System) -> None:
 
 
 def test_a_real_database_has_no_demo_people(system: System) -> None:
-    person_id = people.add_by_command(system, "zhang", "张三", "seven green bridges")
+    person_id = commands.add(system, "zhang", "张三", "seven green bridges")
     assert demo_people.list_people(system) == []
     assert demo.people_lines(system) == []
     with pytest.raises(NotFound):
@@ -205,7 +205,7 @@ def test_a_start_cut_short_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fresh", [False, True])
 def test_a_real_database_is_never_made_a_demo(system: System, fresh: bool) -> None:
-    people.add_by_command(system, "zhang", "张三", "seven green bridges")
+    commands.add(system, "zhang", "张三", "seven green bridges")
     with pytest.raises(Conflict):
         demo.open_demo(system.settings, LEAVE, fresh=fresh)
     assert [one.login for one in people.list_people(system)] == ["zhang"]

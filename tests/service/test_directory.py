@@ -7,15 +7,15 @@ import pytest
 
 from service import clock
 from service.errors import AppError, Conflict, Invalid, NotFound
-from service.identity import directory, organisations, people, places
+from service.identity import commands, directory, organisations, people, places
 from service.identity.people import Person
 from service.system import System
 
 
 @pytest.fixture
 def administrator(system: System) -> Person:
-    people.add_by_command(system, "admin", "管理员", "seven green bridges")
-    people.add_membership_by_command(system, "admin", "duty.administrator", None)
+    commands.add(system, "admin", "管理员", "seven green bridges")
+    commands.add_membership(system, "admin", "duty.administrator", None)
     with system.database.read() as connection:
         return people.load_by_login(connection, "admin", clock.city_day(system.now(connection)))
 

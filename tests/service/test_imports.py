@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select
 from service import clock, deployments, imports, jobs, matters
 from service.campaign import legacy_titles
 from service.errors import Forbidden, Invalid
-from service.identity import organisations, people, sign_in
+from service.identity import commands, organisations, people, sign_in
 from service.identity.people import Person
 from service.store.identity import membership, organisation, person, security_event
 from service.store.ids import new_id
@@ -319,6 +319,6 @@ def test_only_administrators_import(system: System, administrator: Person) -> No
 
 def _administrator(system: System) -> Person:
     town.deploy(system, PROCEDURE)
-    people.add_by_command(system, "admin", "管理员", "seven green bridges")
-    people.add_membership_by_command(system, "admin", "duty.administrator", None)
+    commands.add(system, "admin", "管理员", "seven green bridges")
+    commands.add_membership(system, "admin", "duty.administrator", None)
     return person_of(system, "admin")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from service.identity import directory, organisations, people
+from service.identity import commands, directory, organisations
 from service.system import System
 from tests import town
 
@@ -19,6 +19,6 @@ def test_where_a_role_sits_becomes_a_kind_when_the_procedure_is_deployed(system:
     assert after == [*before, "headquarters"]
     administrator = town.add_person(system, "admin", ("duty.administrator", None))
     house = directory.add(system, administrator, code="H", name="总部", kind="headquarters")
-    people.add_membership_by_command(system, "admin", "director", "H")
+    commands.add_membership(system, "admin", "director", "H")
     with system.database.read() as connection:
         assert organisations.get(connection, house).kind == "headquarters"

@@ -8,7 +8,16 @@ from sqlalchemy import select
 from service import clock
 from service.engine.model import Role
 from service.errors import Conflict, Forbidden, Invalid, NotFound, Text
-from service.identity import administration, directory, journal, organisations, people, sessions, sign_in
+from service.identity import (
+    administration,
+    commands,
+    directory,
+    journal,
+    organisations,
+    people,
+    sessions,
+    sign_in,
+)
 from service.identity.people import Person
 from service.store.identity import security_event
 from service.system import System
@@ -22,9 +31,9 @@ def load(system: System, login: str, day: date | None = None) -> Person:
 
 
 def add(system: System, login: str, *duties: str) -> Person:
-    people.add_by_command(system, login, login, "seven green bridges")
+    commands.add(system, login, login, "seven green bridges")
     for duty in duties:
-        people.add_membership_by_command(system, login, duty, None)
+        commands.add_membership(system, login, duty, None)
     return load(system, login)
 
 
@@ -223,14 +232,14 @@ def test_accounts_are_found_by_name_and_place_page_by_page(system: System) -> No
 def test_a_command_names_an_organisation_by_its_code(system: System) -> None:
     office = body(system, "C-01", "county_office", "610402")
     zhang = add(system, "zhang")
-    people.add_membership_by_command(system, "zhang", "clerk", "C-01")
+    commands.add_membership(system, "zhang", "clerk", "C-01")
     assert [one.organisation_id for one in load(system, "zhang").memberships] == [office]
     with pytest.raises(NotFound):
-        people.add_membership_by_command(system, "zhang", "clerk", "C-02")
+        commands.add_membership(system, "zhang", "clerk", "C-02")
     with pytest.raises(NotFound):
-        people.add_membership_by_command(system, "nobody", "clerk", "C-01")
+        commands.add_membership(system, "nobody", "clerk", "C-01")
     with pytest.raises(Invalid):
-        people.add_membership_by_command(system, "zhang", "clerk", None)
+        commands.add_membership(system, "zhang", "clerk", None)
     assert zhang.organisation_ids == ()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from service import clock
 from service.errors import Forbidden, Invalid, NotFound
-from service.identity import administration, journal, people, sessions, sign_in
+from service.identity import administration, commands, journal, people, sessions, sign_in
 from service.identity.people import Person
 from service.system import System
 
@@ -31,9 +31,9 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def add(system: System, login: str = "zhang", *duties: str) -> Person:
-    person_id = people.add_by_command(system, login, "张三", PASSWORD)
+    person_id = commands.add(system, login, "张三", PASSWORD)
     for duty in duties:
-        people.add_membership_by_command(system, login, duty, None)
+        commands.add_membership(system, login, duty, None)
     with system.database.read() as connection:
         return people.load(connection, person_id, clock.city_day(system.now(connection)))
 
@@ -214,22 +214,22 @@ def test_nobody_ends_another_persons_session(system: System, later: Clock) -> No
 def test_the_first_administrator_has_a_day_to_come_and_a_password_to_change(
     system: System, later: Clock
 ) -> None:
-    password = people.first_administrator(system)
+    password = commands.first_administrator(system)
     assert password is not None
-    assert people.first_administrator(system) is None, "only an empty database makes one"
-    opened = sign_in.sign_in(system, people.FIRST_LOGIN, password)
+    assert commands.first_administrator(system) is None, "only an empty database makes one"
+    opened = sign_in.sign_in(system, commands.FIRST_LOGIN, password)
     assert opened.person.must_change_password
     assert opened.person.has("duty.administrator")
     sign_in.change_password(system, opened.person, password, OTHER)
     later(timedelta(days=3))
-    assert not sign_in.sign_in(system, people.FIRST_LOGIN, OTHER).person.must_change_password
+    assert not sign_in.sign_in(system, commands.FIRST_LOGIN, OTHER).person.must_change_password
 
 
 def test_a_one_time_password_is_void_after_a_day(system: System, later: Clock) -> None:
-    password = people.first_administrator(system)
+    password = commands.first_administrator(system)
     assert password is not None
     later(timedelta(hours=24))
     with pytest.raises(Forbidden):
-        sign_in.sign_in(system, people.FIRST_LOGIN, password)
-    fresh = people.reset_by_command(system, people.FIRST_LOGIN)
-    assert sign_in.sign_in(system, people.FIRST_LOGIN, fresh).person.must_change_password
+        sign_in.sign_in(system, commands.FIRST_LOGIN, password)
+    fresh = commands.reset_password(system, commands.FIRST_LOGIN)
+    assert sign_in.sign_in(system, commands.FIRST_LOGIN, fresh).person.must_change_password

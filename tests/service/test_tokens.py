@@ -6,15 +6,15 @@ import pytest
 
 from service import clock
 from service.errors import Invalid, NotFound
-from service.identity import administration, people, tokens
+from service.identity import administration, commands, people, tokens
 from service.identity.people import Person
 from service.system import System
 
 
 def add(system: System, login: str, *duties: str) -> Person:
-    people.add_by_command(system, login, login, "seven green bridges")
+    commands.add(system, login, login, "seven green bridges")
     for duty in duties:
-        people.add_membership_by_command(system, login, duty, None)
+        commands.add_membership(system, login, duty, None)
     with system.database.read() as connection:
         return people.load_by_login(connection, login, clock.city_day(system.now(connection)))
 
