@@ -1,10 +1,13 @@
 """One unit from its county's round to a city title, every process in its place: nothing is played (R20, R22, R29)."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
 
 from service.campaign import filings, titles
 from tests.conftest import settings_for
@@ -25,7 +28,7 @@ from tests.workflows.applying import (
     the_application,
     vote,
 )
-from tests.workflows.city import City, rows_of
+from tests.workflows.city import City, build, rows_of
 from tests.workflows.test_chain import ask, open_round
 from tests.workflows.test_county import close_round, determine, sign
 from tests.workflows.test_filing import receive
@@ -33,12 +36,17 @@ from tests.workflows.test_filing import submit as submit_filing
 from tests.workflows.titled import TITLES, begin_year, open_titled, year_id
 
 
-@pytest.fixture
-def whole(city_template: Path, tmp_path: Path) -> Iterator[City]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def whole(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[City]:
     """The city with chain, applications, county rounds and titles deployed, the year 2026 in force."""
-    path = tmp_path / "chuanglv.sqlite3"
-    shutil.copyfile(city_template, path)
-    one = open_titled(settings_for(tmp_path, f"sqlite:///{path}"), *TITLES, *APPLYING)
+    if request.param == "sqlite":
+        path = tmp_path / "chuanglv.sqlite3"
+        shutil.copyfile(request.getfixturevalue("city_template"), path)
+        settings = settings_for(tmp_path, f"sqlite:///{path}")
+    else:
+        settings = settings_for(tmp_path, request.getfixturevalue("empty_postgresql"))
+        build(settings)
+    one = open_titled(settings, *TITLES, *APPLYING)
     for login in INSPECTORS:
         add_post(one, login, "inspector", one.bodies["office"])
     for login, role in (("organiser", "organiser"), ("poster", "publisher")):
@@ -47,6 +55,19 @@ def whole(city_template: Path, tmp_path: Path) -> Iterator[City]:
     yield one
     assert one.troubles() == []
     one.system.database.dispose()
+
+
+@pytest.fixture
+def empty_postgresql(postgresql_server: str) -> Iterator[str]:
+    """The address of an empty PostgreSQL database."""
+    name = f"whole_{os.getpid()}"
+    engine = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    yield make_url(postgresql_server).set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    engine.dispose()
 
 
 def test_r20_a_village_is_named_by_its_county_and_next_year_by_the_city(whole: City) -> None:
