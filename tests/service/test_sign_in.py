@@ -4,11 +4,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import select, update
 
 from service import clock
 from service.errors import Forbidden, Invalid, NotFound
-from service.identity import administration, commands, journal, people, sessions, sign_in
+from service.identity import administration, commands, journal, passwords, people, sessions, sign_in
 from service.identity.people import Person
+from service.store.identity import person
 from service.system import System
 
 PASSWORD = "seven green bridges"
@@ -233,3 +236,16 @@ def test_a_one_time_password_is_void_after_a_day(system: System, later: Clock) -
         sign_in.sign_in(system, commands.FIRST_LOGIN, password)
     fresh = commands.reset_password(system, commands.FIRST_LOGIN)
     assert sign_in.sign_in(system, commands.FIRST_LOGIN, fresh).person.must_change_password
+
+
+def test_a_hash_with_older_parameters_is_renewed_at_sign_in(system: System, later: Clock) -> None:
+    zhang = add(system)
+    older = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
+    with system.database.write() as connection:
+        connection.execute(update(person).where(person.c.id == zhang.id).values(password_hash=older))
+    sign_in.sign_in(system, "zhang", PASSWORD)
+    with system.database.read() as connection:
+        kept = connection.scalar(select(person.c.password_hash).where(person.c.id == zhang.id))
+    assert kept != older
+    assert not passwords.needs_rehash(kept or "")
+    assert sign_in.sign_in(system, "zhang", PASSWORD).token
