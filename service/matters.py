@@ -248,36 +248,58 @@ def diagram(system: System, person: Person, instance_id: str) -> Diagram:
         if row is None:
             raise NotFound(Text("没有这个流程实例", "There is no such process instance"))
         _visible(system, connection, person, row["matter_id"])
-        definition = system.procedure(connection, row["deployment_id"]).processes[row["process_key"]]
-        counts: dict[str, int] = {}
-        states: dict[str, str] = {}
-        for entry in history.entries(connection, [instance_id])[instance_id]:
-            for element_id, _type, event, process_key in entry.trace:
-                if process_key != definition.key:
-                    continue
-                counts[element_id] = counts.get(element_id, 0) + (1 if event == "entered" else -1)
-                states[element_id] = event
-        current = [one for one, number in counts.items() if number > 0 and row["ended_at"] is None]
-        roles = system.procedure(connection, row["deployment_id"]).roles
-        return Diagram(
-            process_key=definition.key,
-            name=definition.name,
-            xml=definition.xml,
-            current=current,
-            completed=[one for one, event in states.items() if event == "completed" and one not in current],
-            cancelled=[one for one, event in states.items() if event == "cancelled" and one not in current],
-            steps=[
-                DiagramStep(
-                    element_id=one.id,
-                    type=one.type,
-                    name=one.name,
-                    role=_role_label(roles, one.role) if one.type == "userTask" else None,
-                    state="current" if one.id in current else _STATES.get(states.get(one.id, ""), "future"),
-                )
-                for one in definition.elements.values()
-                if one.type in _STEPS
-            ],
+        return _diagram(system, connection, row)
+
+
+def progress(system: System, person: Person, matter_id: str) -> list[DiagramStep]:
+    """Return the steps of the process that opened a matter. Raises `NotFound` for who may not see it."""
+    instance = tables.instance
+    with system.database.read() as connection:
+        _visible(system, connection, person, matter_id)
+        first = (
+            connection.execute(
+                select(instance)
+                .where(instance.c.matter_id == matter_id)
+                .order_by(instance.c.started_at, instance.c.id)
+                .limit(1)
+            )
+            .mappings()
+            .one_or_none()
         )
+        return _diagram(system, connection, first).steps if first is not None else []
+
+
+def _diagram(system: System, connection: Connection, row: RowMapping) -> Diagram:
+    procedure = system.procedure(connection, row["deployment_id"])
+    definition = procedure.processes[row["process_key"]]
+    counts: dict[str, int] = {}
+    states: dict[str, str] = {}
+    for entry in history.entries(connection, [row["id"]])[row["id"]]:
+        for element_id, _type, event, process_key in entry.trace:
+            if process_key != definition.key:
+                continue
+            counts[element_id] = counts.get(element_id, 0) + (1 if event == "entered" else -1)
+            states[element_id] = event
+    current = [one for one, number in counts.items() if number > 0 and row["ended_at"] is None]
+    return Diagram(
+        process_key=definition.key,
+        name=definition.name,
+        xml=definition.xml,
+        current=current,
+        completed=[one for one, event in states.items() if event == "completed" and one not in current],
+        cancelled=[one for one, event in states.items() if event == "cancelled" and one not in current],
+        steps=[
+            DiagramStep(
+                element_id=one.id,
+                type=one.type,
+                name=one.name,
+                role=_role_label(procedure.roles, one.role) if one.type == "userTask" else None,
+                state="current" if one.id in current else _STATES.get(states.get(one.id, ""), "future"),
+            )
+            for one in definition.elements.values()
+            if one.type in _STEPS
+        ],
+    )
 
 
 def _role_label(roles: Mapping[str, Role], name: str | None) -> Text | None:

@@ -38,7 +38,9 @@ def extracted() -> Catalog:
         _METHODS,
         _OPTIONS,
         keywords=_KEYWORDS,
-        directory_filter=lambda path: Path(path).name not in ("frontend", "static", "translations", "__pycache__"),
+        directory_filter=lambda path: (
+            Path(path).name not in ("frontend", "static", "translations", "__pycache__")
+        ),
     )
     for file, line, message, _comments, context in found:
         catalogue.add(message, None, [(f"web/{file}", line)], context=context)

@@ -41,7 +41,20 @@ def create_app(system: System, *, options: Mapping[str, Any] | None = None) -> F
     failures.install(app)
     signed_in.install(app)
     app.context_processor(_frame)
-    for subject in (session, start, inbox, task, matters, board, designer, admin, files, verify, documents, clock):
+    for subject in (
+        session,
+        start,
+        inbox,
+        task,
+        matters,
+        board,
+        designer,
+        admin,
+        files,
+        verify,
+        documents,
+        clock,
+    ):
         app.register_blueprint(subject.page)
     _install_api(app)
     app.add_url_rule("/health", "health", _health)
@@ -51,7 +64,14 @@ def create_app(system: System, *, options: Mapping[str, Any] | None = None) -> F
 
 def _frame() -> dict[str, Any]:
     """What the frame of every page shows; on a broken database the frame stays bare."""
-    bare: dict[str, Any] = {"reader": None, "year": None, "time_bar": None, "sections": [], "clock_now": None, "seats": []}
+    bare: dict[str, Any] = {
+        "reader": None,
+        "year": None,
+        "time_bar": None,
+        "sections": [],
+        "clock_now": None,
+        "seats": [],
+    }
     if request.endpoint in (None, "static"):
         return bare
     try:

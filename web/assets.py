@@ -12,6 +12,7 @@ class Assets:
     """The manifest of one build; read again when the build wrote a newer one."""
 
     def __init__(self, folder: Path = DIST) -> None:
+        """Read the manifest of `folder` when it is first needed."""
         self._manifest = folder / "manifest.json"
         self._read_at = -1.0
         self._names: dict[str, str] = {}

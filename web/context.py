@@ -1,5 +1,6 @@
 """What a request stands in: the installation, the person signed in, the present instant."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
@@ -27,17 +28,18 @@ def person_or_none() -> Person | None:
 
 def installation() -> Installation:
     """Return the installation's row, read once a request."""
-    return cast(Installation, _once("installation", _read_installation))
+    return cast(Installation, once("installation", _read_installation))
 
 
 def now() -> datetime:
     """Return the installation's present instant (UTC), the same throughout a request."""
-    return cast(datetime, _once("now", _read_now))
+    return cast(datetime, once("now", _read_now))
 
 
 def forget_now() -> None:
     """Read the present instant anew: this request has moved the clock."""
     g.pop("chuanglv_now", None)
+    g.pop("chuanglv_year", None)
 
 
 def _read_installation() -> Installation:
@@ -52,7 +54,8 @@ def _read_now() -> datetime:
         return system.now(connection)
 
 
-def _once(name: str, read: Any) -> Any:
+def once(name: str, read: Callable[[], Any]) -> Any:
+    """Return what `read` gives, read the first time it is asked for in a request."""
     key = f"chuanglv_{name}"
     if key not in g:
         setattr(g, key, read())

@@ -34,7 +34,9 @@ TITLES: Mapping[int, Text] = {
 HTTP_TEXTS: Mapping[int, Text] = {
     404: Text("没有这个页面，或您无权查看。", "There is no such page, or it is not yours to see."),
     405: Text("请从页面上的按钮操作。", "Use the buttons of the page."),
-    413: Text("上传的内容超过了允许的大小，没有保存。", "What was sent is larger than allowed; nothing was kept."),
+    413: Text(
+        "上传的内容超过了允许的大小，没有保存。", "What was sent is larger than allowed; nothing was kept."
+    ),
 }
 
 
@@ -79,7 +81,9 @@ def _refused(error: AppError) -> ResponseReturnValue:
 def _http(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response()
-    text = HTTP_TEXTS.get(error.code, Text("请求没有被接受，没有执行任何操作。", "The request was refused; nothing was done."))
+    text = HTTP_TEXTS.get(
+        error.code, Text("请求没有被接受，没有执行任何操作。", "The request was refused; nothing was done.")
+    )
     if wants_json():
         reply = jsonify(text=say(text), fields={})
         reply.status_code = error.code
@@ -103,7 +107,9 @@ def _crashed(error: Exception) -> ResponseReturnValue:
 def _page(status: int, text: Text) -> Response:
     title = TITLES.get(status, TITLES[400])
     try:
-        content = render_template("failure.html", status=status, title=title, text=text, request_id=g.get("request_id"))
+        content = render_template(
+            "failure.html", status=status, title=title, text=text, request_id=g.get("request_id")
+        )
     except Exception:
         # The frame of the page needs the database too; without it, plain words must do.
         log.exception("no error page")

@@ -59,10 +59,11 @@ def choose(code: str) -> ResponseReturnValue:
 
     answer = redirect(safe_target(request.args.get("next")))
     if code in LANGUAGES:
-        answer.set_cookie(COOKIE, code, max_age=63_072_000, httponly=True, samesite="Lax", secure=request.is_secure)
+        answer.set_cookie(
+            COOKIE, code, max_age=63_072_000, httponly=True, samesite="Lax", secure=request.is_secure
+        )
     return answer
 
 
 def _locale() -> str:
     return "en" if current() == "en" else "zh_Hans_CN"
-

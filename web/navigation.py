@@ -91,9 +91,7 @@ def seats_of(persons: Iterable[Person]) -> dict[str, list[str]]:
 
 def only_unit(person: Person) -> bool:
     """Whether all a person holds are seats of units: such a person has no use for the city's overview."""
-    return bool(person.memberships) and all(
-        one.organisation_kind == "unit" for one in person.memberships
-    )
+    return bool(person.memberships) and all(one.organisation_kind == "unit" for one in person.memberships)
 
 
 def _entry(endpoint: str, label: object, *, count: int | None = None, overdue: bool = False) -> Entry:

@@ -15,7 +15,17 @@ from web.language import say
 
 #: Pages anybody may open; the API asks for its own tokens.
 PUBLIC_BLUEPRINTS = frozenset({"verify", "language", "api"})
-PUBLIC_PAGES = frozenset({"static", "health", "robots", "session.sign_in", "session.enter", "session.enter_demo", "session.demo_list"})
+PUBLIC_PAGES = frozenset(
+    {
+        "static",
+        "health",
+        "robots",
+        "session.sign_in",
+        "session.enter",
+        "session.enter_demo",
+        "session.demo_list",
+    }
+)
 #: What somebody may still do who has to change the password first.
 BEFORE_PASSWORD = frozenset({"session.change_password", "session.keep_password", "session.sign_out"})
 
@@ -70,7 +80,10 @@ def _close() -> ResponseReturnValue | None:
 def _ask() -> ResponseReturnValue:
     """Ask a stranger to sign in, and remember where they wanted to go."""
     if request.headers.get("X-Requested-With") == "fetch":
-        text = Text("登录已过期，请重新登录；页面上的内容还在", "You were signed out; sign in again, the page keeps its content")
+        text = Text(
+            "登录已过期，请重新登录；页面上的内容还在",
+            "You were signed out; sign in again, the page keeps its content",
+        )
         return jsonify(text=say(text), fields={}), 401
     wanted = request.full_path.rstrip("?") if request.method == "GET" else None
     target = wanted if wanted and wanted != "/" else None

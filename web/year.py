@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import cast
 
 from service.campaign import plans, windows
 from service.campaign.windows import PlanWindow
 from service.clock import city_day
 from service.errors import Text
-from web.context import current_system, now
+from web.context import current_system, now, once
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ class Today:
 
 def today(year_id: str | None = None) -> Today | None:
     """Return the plan year in force with its phases, or `year_id`'s; None while no plan was published."""
+    return _read(year_id) if year_id else cast("Today | None", once("year", lambda: _read(None)))
+
+
+def _read(year_id: str | None) -> Today | None:
     system = current_system()
     at = now()
     with system.database.read() as connection:

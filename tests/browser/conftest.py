@@ -33,7 +33,12 @@ def browser(worker_folder: Path) -> Iterator[Browser]:
         found = chromium.find(worker_folder)
     except LookupError as missing:
         pytest.fail(str(missing), pytrace=False)
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+    arguments = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+    ]
     with sync_playwright() as playwright:
         one = playwright.chromium.launch(
             executable_path=found.path, args=arguments, env={**os.environ, **found.environment}
@@ -104,9 +109,7 @@ def visit(
 def audit(page: Page) -> list[str]:
     """Return what axe finds on a page that is serious or worse."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate(
-        "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES
-    )
+    found = page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)
     return [
         f"{one['id']}: {[node['target'] for node in one['nodes']][:4]}"
         for one in found["violations"]

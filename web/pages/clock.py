@@ -97,7 +97,9 @@ def move() -> ResponseReturnValue:
     forget_now()
     _moves().appendleft(Move(start, now(), fired))
     if fired:
-        flash(ngettext("时间已推进，其间发生了 %(num)d 件事", "时间已推进，其间发生了 %(num)d 件事", len(fired)))
+        flash(
+            ngettext("时间已推进，其间发生了 %(num)d 件事", "时间已推进，其间发生了 %(num)d 件事", len(fired))
+        )
         return redirect(url_for("clock.show"), 303)
     flash(gettext("时间已推进，其间没有事情发生"))
     return redirect(safe_target(request.form.get("next")), 303)
@@ -142,4 +144,3 @@ def _may_move() -> bool:
 def _demand_clock() -> None:
     if not installation().movable_clock:
         raise NotFound(Text("没有这个页面", "There is no such page"))
-

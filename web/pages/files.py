@@ -21,7 +21,9 @@ def download(file_id: str) -> Response:
     answer.mimetype = file.content_type
     where = "inline" if request.args.get("show") and file.content_type in PICTURES else "attachment"
     plain = file.name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
-    answer.headers["Content-Disposition"] = f"{where}; filename=\"{plain}\"; filename*=UTF-8''{quote(file.name)}"
+    answer.headers["Content-Disposition"] = (
+        f"{where}; filename=\"{plain}\"; filename*=UTF-8''{quote(file.name)}"
+    )
     answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     answer.headers["Cache-Control"] = "private, no-store"
     return answer

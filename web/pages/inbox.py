@@ -130,7 +130,9 @@ def task_list() -> TaskList:
         for one in inbox.steps(system, person)
     ]
     chosen = next((one.label for one in steps if one.current), None)
-    return TaskList(_views(asked), steps, found, _grouped(found.rows, asked.get("group", "")), asked, chosen or "")
+    return TaskList(
+        _views(asked), steps, found, _grouped(found.rows, asked.get("group", "")), asked, chosen or ""
+    )
 
 
 def next_task(done: str | None) -> str | None:
@@ -183,7 +185,9 @@ def _heading(row: TaskRow, by: str) -> str:
     if row.due_at < now():
         return gettext("已超期")
     days = (city_day(row.due_at) - today).days
-    return gettext("今天到期") if days == 0 else gettext("三天内到期") if days <= SOON.days else gettext("以后")
+    return (
+        gettext("今天到期") if days == 0 else gettext("三天内到期") if days <= SOON.days else gettext("以后")
+    )
 
 
 @page.app_template_global("flags")

@@ -140,7 +140,9 @@ def act(matter_id: str) -> ResponseReturnValue:
             reason=request.form.get("reason", ""),
         )
     except (Invalid, Conflict) as error:
-        return _show(matter_id, error, request.form.get("ref", "")), 422 if isinstance(error, Invalid) else 409
+        return _show(matter_id, error, request.form.get("ref", "")), 422 if isinstance(
+            error, Invalid
+        ) else 409
     flash(gettext("已办理"))
     return redirect(url_for("matters.show", matter_id=matter_id), 303)
 
@@ -150,7 +152,9 @@ def cancel(matter_id: str) -> ResponseReturnValue:
     """End an instance where it stands; process administrators only."""
     instance_id = request.form.get("instance", "")
     try:
-        instances.cancel(current_system(), current_person(), instance_id, reason=request.form.get("reason", ""))
+        instances.cancel(
+            current_system(), current_person(), instance_id, reason=request.form.get("reason", "")
+        )
     except (Invalid, Conflict) as error:
         return _show(matter_id, error, instance_id), 422 if isinstance(error, Invalid) else 409
     flash(gettext("已终止"))

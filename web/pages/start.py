@@ -70,7 +70,9 @@ def begin(key: str) -> ResponseReturnValue:
     """Start a process."""
     given, data, errors = _given(key)
     if errors:
-        return _show(key, data, Invalid(Text("有文件没有被接受", "A file was not accepted"), fields=errors)), 422
+        return _show(
+            key, data, Invalid(Text("有文件没有被接受", "A file was not accepted"), fields=errors)
+        ), 422
     try:
         started = instances.start(
             current_system(),
@@ -166,9 +168,5 @@ def _show(key: str, data: Mapping[str, Any] | None = None, error: AppError | Non
 
 def _progress(row: MatterRow) -> Progress:
     """Return a matter with the steps of the process that opened it."""
-    system, person = current_system(), current_person()
-    opened = matters.get(system, person, row.id).instances
-    if not opened:
-        return Progress(row, [])
-    steps = matters.diagram(system, person, opened[0].id).steps
+    steps = matters.progress(current_system(), current_person(), row.id)
     return Progress(row, [one for one in steps if one.state != "cancelled"])

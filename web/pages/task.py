@@ -53,7 +53,9 @@ def diagram(task_id: str) -> ResponseReturnValue:
     """Show the diagram of a task's process, the present step marked."""
     view = _view(task_id)
     shown = matters.diagram(current_system(), current_person(), view.row.instance_id)
-    return render_template("task/diagram.html", view=view, diagram=shown, instance_id=view.row.instance_id, **_around())
+    return render_template(
+        "task/diagram.html", view=view, diagram=shown, instance_id=view.row.instance_id, **_around()
+    )
 
 
 @page.post("/tasks/<task_id>/complete")
@@ -62,7 +64,9 @@ def complete(task_id: str) -> ResponseReturnValue:
     view = _view(task_id)
     typed = _typed(view)
     if typed.errors:
-        return _again(view, typed, Invalid(Text("有文件没有被接受", "A file was not accepted"), fields=typed.errors))
+        return _again(
+            view, typed, Invalid(Text("有文件没有被接受", "A file was not accepted"), fields=typed.errors)
+        )
     outcome = request.form.get("_outcome") or None
     try:
         done = tasks.complete(
@@ -111,7 +115,9 @@ def redraw(task_id: str) -> ResponseReturnValue:
     tasks.save_draft(current_system(), current_person(), task_id, typed.draft)
     if wants_json():
         content = render_template(
-            "forms/part.html", form=_form(view, typed.data, {}), redraw=url_for("task.redraw", task_id=task_id)
+            "forms/part.html",
+            form=_form(view, typed.data, {}),
+            redraw=url_for("task.redraw", task_id=task_id),
         )
         return jsonify(html=content, touched=touched)
     anchor = f"f-{touched}" if touched else "form"
@@ -123,20 +129,26 @@ def upload(task_id: str) -> ResponseReturnValue:
     """Keep one file for a field of the task's form, for the script that sends files as they are chosen."""
     view = _view(task_id)
     if view.form is None or "complete" not in view.may:
-        raise Conflict(Text("任务已不在您手上，文件未保存", "The task is no longer yours; the file was not kept"))
+        raise Conflict(
+            Text("任务已不在您手上，文件未保存", "The task is no longer yours; the file was not kept")
+        )
     return jsonify(**keep_file(view.form, view.access))
 
 
 @page.post("/tasks/<task_id>/claim")
 def claim(task_id: str) -> ResponseReturnValue:
     """Take a task of the pool."""
-    return _after(task_id, lambda: tasks.claim(current_system(), current_person(), task_id), gettext("已领取"))
+    return _after(
+        task_id, lambda: tasks.claim(current_system(), current_person(), task_id), gettext("已领取")
+    )
 
 
 @page.post("/tasks/<task_id>/release")
 def release(task_id: str) -> ResponseReturnValue:
     """Give a claimed task back to the pool."""
-    return _after(task_id, lambda: tasks.release(current_system(), current_person(), task_id), gettext("已退回岗位"))
+    return _after(
+        task_id, lambda: tasks.release(current_system(), current_person(), task_id), gettext("已退回岗位")
+    )
 
 
 @page.get("/tasks/<task_id>/hand-over")
@@ -195,7 +207,9 @@ def change(form: Any, access: Mapping[str, str], data: dict[str, Any]) -> str:
     if path:
         reading.drop_file(data, path, file_id)
         return path.replace(".", "-")
-    return reading.change_rows(form, access, data, request.form.get("_add", ""), request.form.get("_remove", ""))
+    return reading.change_rows(
+        form, access, data, request.form.get("_add", ""), request.form.get("_remove", "")
+    )
 
 
 def keep_file(form: Any, access: Mapping[str, str]) -> dict[str, Any]:
@@ -220,7 +234,9 @@ def keep_file(form: Any, access: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def typed_form(form: Any, access: Mapping[str, str], matter_id: str | None) -> tuple[dict[str, Any], dict[str, Text]]:
+def typed_form(
+    form: Any, access: Mapping[str, str], matter_id: str | None
+) -> tuple[dict[str, Any], dict[str, Text]]:
     """Return what was posted for a form, files kept and named, and the texts of files that were refused."""
     system, person = current_system(), current_person()
     data = reading.posted_data(form, access, request.form)
@@ -228,7 +244,12 @@ def typed_form(form: Any, access: Mapping[str, str], matter_id: str | None) -> t
     for path, field, given in reading.posted_files(form, access, request.files):
         try:
             kept = files.upload(
-                system, person, given.filename or "", given.read(), accept=field.accept, max_size=field.max_size
+                system,
+                person,
+                given.filename or "",
+                given.read(),
+                accept=field.accept,
+                max_size=field.max_size,
             )
             reading.add_file(data, path, {"id": kept.id})
         except Invalid as error:
@@ -259,7 +280,9 @@ def _typed(view: TaskView) -> Typed:
     return Typed(data, opinion, errors)
 
 
-def _form(view: TaskView, data: Mapping[str, Any], errors: Mapping[str, Text], *, writable: bool = True) -> FormView:
+def _form(
+    view: TaskView, data: Mapping[str, Any], errors: Mapping[str, Text], *, writable: bool = True
+) -> FormView:
     assert view.form is not None  # noqa: S101 - callers have asked
     return form_view.build(
         view.form,
@@ -287,7 +310,11 @@ def _render(view: TaskView, *, typed: Typed | None = None, error: AppError | Non
     data = dict(view.data) if typed is None or lost else typed.data
     opinion = typed.opinion if typed is not None else str(data.pop(OPINION, ""))
     form = _form(view, data, errors) if view.form is not None else None
-    kept = _form(view, typed.data, {}, writable=False) if lost and typed is not None and view.form is not None else None
+    kept = (
+        _form(view, typed.data, {}, writable=False)
+        if lost and typed is not None and view.form is not None
+        else None
+    )
     matter: MatterView | None
     steps: Diagram | None
     try:

@@ -5,6 +5,9 @@ import 'bpmn-js/dist/assets/bpmn-font/css/bpmn.css';
 import NavigatedViewer from 'bpmn-js/lib/NavigatedViewer';
 import { request } from './base.js';
 
+/** Below this scale the words of a step can hardly be read. */
+const READABLE = 0.75;
+
 for (const place of document.querySelectorAll('[data-diagram]')) {
   const [file, state] = await Promise.all([request(place.dataset.diagram), request(place.dataset.state)]);
   if (!file.ok || !state.ok) continue;
@@ -18,8 +21,24 @@ for (const place of document.querySelectorAll('[data-diagram]')) {
   }
   const canvas = viewer.get('canvas');
   const known = viewer.get('elementRegistry');
-  canvas.zoom('fit-viewport', 'auto');
   const stands = await state.json();
+  const whole = () => canvas.zoom('fit-viewport', 'auto');
+  whole();
+  // Where the whole would be too small to read, it begins at the present step.
+  const here = known.get(stands.current[0] ?? stands.done.at(-1));
+  if (canvas.zoom() < READABLE && here) {
+    canvas.zoom(READABLE);
+    const { width, height } = canvas.viewbox();
+    const middle = { x: here.x + here.width / 2, y: here.y + here.height / 2 };
+    canvas.viewbox({ x: middle.x - width / 2, y: middle.y - height / 2, width, height });
+  }
+  for (const button of document.querySelectorAll('[data-zoom]')) {
+    button.hidden = false;
+    button.addEventListener('click', () => {
+      if (button.dataset.zoom === 'all') whole();
+      else canvas.zoom(canvas.zoom() * Number(button.dataset.zoom));
+    });
+  }
   const mark = (ids, name) => {
     for (const id of ids) if (known.get(id)) canvas.addMarker(id, name);
   };
