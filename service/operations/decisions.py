@@ -202,11 +202,18 @@ def deliver_plaques(context: Context, *, plaques: list[Any]) -> Json:
     changes=Text("以级别和年度命名事项", "titles the matter after level and year"),
 )
 def entitle(context: Context, *, plan_year: str, level: str, subject: str) -> Json:
-    """Title the matter “<year> <level> <subject>”."""
+    """Title the matter “<year> <level> <subject>”; returns the year and what the level is called."""
     year = plans.get(context.connection, plan_year).year
     label = decisions.level_label(context.connection, plan_year, level)
     context.set_matter(title=f"{year} 年{label.zh}绿色单位{subject}", plan_year_id=plan_year)
-    return None
+    return {"year": year, "label": label.zh, "label_en": label.en}
+
+
+@operation("decisions.describe_level", Text("读取年度和级别的名称", "Read what a year's level is called"))
+def describe_level(context: Context, *, plan_year: str, level: str) -> Json:
+    """Return the year and what the level is called, for headings."""
+    label = decisions.level_label(context.connection, plan_year, level)
+    return {"year": plans.get(context.connection, plan_year).year, "label": label.zh, "label_en": label.en}
 
 
 def _grant(

@@ -5,6 +5,7 @@ import pytest
 from service import matters
 from service.campaign import titles
 from service.errors import Conflict, Invalid
+from service.identity import directory
 from service.store import procedure as tables
 from service.store.ids import new_id
 from service.store.plan import creation_target
@@ -457,13 +458,30 @@ def test_a_withdrawn_unit_may_apply_again_in_the_same_year(applying: City) -> No
     assert (again.state, again.previous_id) == ("draft", first)
 
 
-def test_a_recommended_unit_goes_up_after_the_notice(applying: City) -> None:
+def test_an_application_starts_from_the_profile_and_the_last_one(applying: City) -> None:
     city = applying
-    grant(city, "school", "city", on="2024-01-10", term=False)
-    to_the_office(city, "school", "education", level="province")
+    with city.system.database.write() as connection:
+        directory.update_profile(connection, city.units["school"], {"students": 800}, version=1, at=city.now())
+    begin(city, "school")
+    city.move_to("2026-07-02 09:00")
+    fill(city, "school", honours="市级文明校园", students=900)
+    review(city, "education", "not_recommend")
+    city.do("of-school", "Read", "read")
+    begin(city, "school")
+    shown = city.task("of-school", "Fill").filling.data
+    assert shown["honours"] == "市级文明校园"
+    assert shown["students"] == 800
+    assert shown["kind_of_unit"] == "school"
+
+
+@pytest.mark.parametrize(("level", "below"), [("province", "city"), ("nation", "province")])
+def test_a_recommended_unit_goes_up_after_the_notice(applying: City, level: str, below: str) -> None:
+    city = applying
+    grant(city, "school", below, on="2024-01-10", term=False)
+    to_the_office(city, "school", "education", level=level)
     city.move_to("2026-08-11 09:00")
     inspect(city, "school")
-    deliberate(city, "province")
+    deliberate(city, level)
     post(city)
     city.move_to("2026-08-25 09:00")
     city.do("poster", "Conclude", "close", {"closing_text": "无异议"})

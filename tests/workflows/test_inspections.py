@@ -20,6 +20,7 @@ from tests.workflows.applying import (
     to_the_office,
 )
 from tests.workflows.city import City, files_of, rows_of
+from tests.workflows.titled import sent, tell, year_id
 
 FILES = files_of()
 KINDS = (
@@ -325,3 +326,24 @@ def test_a_setting_of_the_year_asks_for_a_larger_team(applying: City) -> None:
     city = at_the_office(applying)
     with pytest.raises(Invalid, match="至少 5 人"):
         form_team(city)
+
+
+@pytest.mark.parametrize("kind", ["county", "reinspection"])
+def test_inspections_of_counties_and_of_titles_have_no_window(applying: City, kind: str) -> None:
+    city = applying
+    tell(
+        city,
+        "inspection_requested",
+        subject_id="subject",
+        unit_id=city.units["school"],
+        plan_year_id=year_id(city),
+        level="county",
+        organiser_id=city.bodies["office"],
+        kind=kind,
+    )
+    form_team(city, "2026-03-02")
+    score(city, "inspector-1")
+    score(city, "inspector-2")
+    report(city, "school")
+    (told,) = sent(city, "inspection_answered")
+    assert (told["key"], told["result"], told["score"]) == ("subject", "pass", 100)
