@@ -84,7 +84,7 @@ def refusal(city: City, unit: str, level: str, **more: Any) -> str:
     return caught.value.text.zh
 
 
-def open_round(city: City, *, closes_on: str = "2026-05-16") -> None:
+def open_round(city: City, *, closes_on: str = "2026-05-16", naming_by: str = "2026-06-30") -> None:
     """The county of Qindu announces its round."""
     tell(
         city,
@@ -100,7 +100,7 @@ def open_round(city: City, *, closes_on: str = "2026-05-16") -> None:
         {
             "opens_on": "2026-03-10",
             "closes_on": closes_on,
-            "naming_by": "2026-06-30",
+            "naming_by": naming_by,
             "document_number": None,
         },
     )

@@ -218,6 +218,7 @@ def test_r26_cascade_to_other_titles_and_running_applications(titled: City) -> N
     titled.do("clerk", "Recommend", "sent", letter)
     decide(titled, "province", "Decide_province", "revoke", "2026-03-02", number="省决〔2026〕1号")
     titled.do("qindu", "Recall", "recalled", recall)
+    titled.do("clerk", "Running_told", "checked", {"remark": "已告知"})
     titled.do("clerk", "Recommend", "sent", letter)
     decide(titled, "nation", "Decide_nation", "keep", "2026-03-02", number="国决〔2026〕1号")
     found = {level: title(titled, one).state for level, one in titles.items()}

@@ -29,11 +29,15 @@ from tests.workflows.applying import (
     vote,
 )
 from tests.workflows.city import City, build, rows_of
-from tests.workflows.test_chain import ask, open_round
+from tests.workflows.test_chain import ask, open_round, to_the_vote
+from tests.workflows.test_chain import vote as vote_on_skip
 from tests.workflows.test_county import close_round, determine, sign
 from tests.workflows.test_filing import receive
 from tests.workflows.test_filing import submit as submit_filing
-from tests.workflows.titled import TITLES, begin_year, open_titled, year_id
+from tests.workflows.test_incidents import investigate, state
+from tests.workflows.test_incidents import report as report_incident
+from tests.workflows.test_terms import decide, take_part
+from tests.workflows.titled import TITLES, begin_year, grant, open_titled, title, year_id
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -123,6 +127,63 @@ def test_r20_a_village_is_named_by_its_county_and_next_year_by_the_city(whole: C
         assert titles.current(connection, whole.units["village"], "city") is not None
     assert whole.open_processes("title_term") == 2
     assert whole.open_processes("naming_chain") == 1
+
+
+def test_r21_an_application_skips_a_level_by_the_committees_consent(whole: City) -> None:
+    whole.move_to("2026-07-01 09:00")
+    ask(whole, "village", "city", skip=True)
+    to_the_vote(whole)
+    vote_on_skip(whole, True, True)
+    assert not the_application(whole, "village").consented
+    whole.do(
+        "chair", "Consent", "sign", {"document_number": "咸创绿批〔2026〕1号", "decided_on": "2026-07-01"}
+    )
+    assert the_application(whole, "village").consented
+    fill(whole, "village", honours="省级卫生村")
+    review(whole, "qindu")
+    forward(whole, "qindu")
+    check(whole)
+    assert the_application(whole, "village").level == "city"
+
+
+def test_r21_refused_is_offered_the_normal_level(whole: City) -> None:
+    open_round(whole, closes_on="2026-07-20", naming_by="2026-08-30")
+    whole.move_to("2026-07-01 09:00")
+    ask(whole, "village", "city", skip=True)
+    to_the_vote(whole)
+    vote_on_skip(whole, False, False)
+    whole.do("chair", "Refused", "downgrade", {"reason": "条件尚不成熟"}, opinion="条件尚不成熟")
+    assert the_application(whole, "village").level == "county"
+    fill(whole, "village")
+    assert {one.element_id for one in whole.waiting("qindu")} == {"Manage", "Review"}
+
+
+def test_r20a_a_revoked_county_title_stops_the_running_city_application(whole: City) -> None:
+    held = grant(whole, "village", "county", on="2026-03-01", namer="qindu-government")
+    whole.move_to("2026-07-01 09:00")
+    ask(whole, "village", "city")
+    fill(whole, "village")
+    assert the_application(whole, "village").closed is False
+    report_incident(whole, held)
+    investigate(whole, deaths=30)
+    state(whole, "village")
+    decide(whole, "mayor", "Decide_county", "revoke", "2026-07-01")
+    mine = the_application(whole, "village")
+    assert (mine.closed, mine.state) == (True, "terminated")
+    assert whole.open_processes("channel_review") == 0
+    assert whole.open_processes("title_term") == 0
+    whole.do("qindu", "Recall", "recalled", {"recalled_on": "2026-07-01", "note": None, "photo": []})
+    assert whole.ended_at("revocation_cascade") == ["End"]
+    assert whole.open_processes("naming_chain") == 1
+
+
+def test_r28_renewed_by_a_real_inspection(whole: City) -> None:
+    held = grant(whole, "village", "county", on="2021-09-01", namer="qindu-government")
+    whole.move_to("2026-03-10 09:00")
+    take_part(whole, "village")
+    form_county_team(whole)
+    decide(whole, "mayor", "Decide_county", "renew", "2026-03-12")
+    assert (title(whole, held).term, str(title(whole, held).valid_to)) == (2, "2031-09-01")
 
 
 def form_county_team(city: City) -> None:
