@@ -1,0 +1,216 @@
+"""Board and documents over a year that was really run: each number leads to its list, papers say what was decided."""
+
+import io
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+from sqlalchemy import select
+
+from service import clock
+from service.campaign import titles
+from service.identity import duties, people, sessions
+from service.identity.people import Person
+from service.store import procedure as tables
+from tests.conftest import settings_for
+from tests.web.conftest import Visitor
+from tests.workflows import applying, test_filing
+from tests.workflows import city as cities
+from tests.workflows.city import City
+from web import session_cookie
+from web.app import create_app
+
+
+@dataclass
+class Campaign:
+    """A year in which a school was named, a military unit is asked to correct, and a county filed."""
+
+    city: City
+
+    def visitor(self, who: str | None) -> Visitor:
+        client = create_app(self.city.system, options={"TESTING": True}).test_client()
+        if who is not None:
+            person: Person = self.city.people[who]
+            with self.city.system.database.write() as connection:
+                token = sessions.begin(connection, person.id, clock.system_now())
+            client.set_cookie(session_cookie.NAME, token)
+        return Visitor(client)
+
+    def matter_of(self, unit: str) -> str:
+        return applying.the_application(self.city, unit).matter_id
+
+    def task(self, unit: str, form: str) -> str:
+        with self.city.system.database.read() as connection:
+            found = connection.scalars(
+                select(tables.task.c.id).where(
+                    tables.task.c.matter_id == self.matter_of(unit),
+                    tables.task.c.form == form,
+                    tables.task.c.state == "done",
+                )
+            ).first()
+        assert found is not None
+        return str(found)
+
+
+@pytest.fixture(scope="module")
+def campaign(worker_folder: Path) -> Iterator[Campaign]:
+    folder = worker_folder / "campaign"
+    folder.mkdir()
+    where = settings_for(folder, f"sqlite:///{folder / 'chuanglv.sqlite3'}")
+    cities.build(where)
+    city = applying.open_applying(where, "county_filing")
+    applying.begin(city, "barracks")
+    applying.begin(city, "school")
+    city.move_to("2026-07-02 09:00")
+    for unit, body in (("barracks", "garrison"), ("school", "education")):
+        applying.fill(city, unit)
+        applying.review(city, body)
+        applying.forward(city, body)
+        applying.check(city, "correct" if unit == "barracks" else "accept")
+    city.move_to("2026-08-11 09:00")
+    applying.inspect(city, "school")
+    applying.deliberate(city)
+    applying.post(city)
+    city.move_to("2026-08-20 09:00")
+    city.do("poster", "Conclude", "close", {"closing_text": "无异议"})
+    applying.name_them(city)
+    test_filing.name(city, "2026-08-20")
+    test_filing.submit(city)
+    with city.system.database.write() as connection:
+        now = city.system.now(connection)
+        person_id = people.insert_person(connection, "boss", "管理者", at=now)
+        people.insert_membership(connection, person_id, duties.MANAGER, None, at=now)
+        city.people["boss"] = people.load(connection, person_id, clock.city_day(now))
+    yield Campaign(city)
+    city.system.database.dispose()
+    shutil.rmtree(folder)
+
+
+def test_the_board_is_for_offices_and_not_for_units(campaign: Campaign) -> None:
+    for address in ("/board/", "/board/applications", "/board/settings"):
+        assert campaign.visitor("of-school").get(address).status_code == 404
+        assert campaign.visitor("clerk").get(address).status_code == 200
+
+
+def test_every_number_of_the_board_is_as_long_as_its_list(campaign: Campaign) -> None:
+    visitor = campaign.visitor("clerk")
+    page = visitor.get("/board/").text
+    links = re.findall(r'<a href="(/board/applications\?[^"]+)">(\d+)</a>', page)
+    assert len(links) >= 6
+    for address, number in links:
+        listed = visitor.get(address.replace("&amp;", "&")).text
+        counted = re.search(r'<h1>申报单位 <span class="cl-count">(\d+)<', listed)
+        assert counted is not None
+        assert counted[1] == number, address
+
+
+def test_the_board_shows_phases_targets_and_work_items(campaign: Campaign) -> None:
+    page = campaign.visitor("boss").get("/board/").text
+    assert page.count('class="is-done"') == 3
+    assert 'aria-current="step"' in page
+    assert "1/22" in page
+    for code in ("W1.1", "W3.10", "W4.7"):
+        assert f">{code}</a>" in page
+
+
+def test_r09_lists_name_a_military_unit_in_its_channel_only(campaign: Campaign) -> None:
+    address = "/board/applications?milestone=forwarded"
+    outside = campaign.visitor("boss").get(address).text
+    assert "某涉军单位" in outside
+    assert "演示barracks" not in outside
+    assert "演示barracks" in campaign.visitor("garrison").get(address).text
+    other = campaign.visitor("education").get(address).text
+    assert "您无权查看" in other
+    assert "涉军" not in other
+
+
+def test_settings_stand_beside_their_sources(campaign: Campaign) -> None:
+    page = campaign.visitor("clerk").get("/board/settings").text
+    assert "计划原文四（三）" in page
+    assert "个工作日" in page
+    assert "county_office" not in page
+
+
+def test_an_application_form_prints_what_was_filled_in_and_said(campaign: Campaign) -> None:
+    matter = campaign.matter_of("school")
+    visitor = campaign.visitor("clerk")
+    offered = visitor.get(f"/documents/matter/{matter}").text
+    assert "绿色单位申报表" in offered
+    assert "受理回执" in offered
+    page = visitor.get(
+        f"/documents/matter/{matter}/application/{campaign.task('school', 'application_form')}"
+    )
+    assert "2026年度绿色单位申报表" in page.text
+    assert "人民路1号" in page.text
+    assert "同意推荐" in page.text
+    assert "市教育局" in page.text
+    assert "<style" not in page.text
+
+
+def test_a_notice_of_what_is_missing_lists_each_thing(campaign: Campaign) -> None:
+    matter, task = campaign.matter_of("barracks"), campaign.task("barracks", "office_check")
+    letter = campaign.visitor("garrison").get(f"/documents/matter/{matter}/deficiency/{task}").text
+    assert "一次性补正告知书" in letter
+    assert "演示barracks：" in letter
+    assert "合同" in letter
+    assert "补交" in letter
+    outside = campaign.visitor("boss").get(f"/documents/matter/{matter}/deficiency/{task}").text
+    assert "演示barracks" not in outside
+    assert (
+        campaign.visitor("education").get(f"/documents/matter/{matter}/deficiency/{task}").status_code == 404
+    )
+    wrong = campaign.visitor("clerk").get(f"/documents/matter/{matter}/receipt/{task}")
+    assert wrong.status_code == 404
+
+
+def test_r23_a_naming_decision_has_its_number_and_its_list(campaign: Campaign) -> None:
+    visitor = campaign.visitor("clerk")
+    register = visitor.get("/documents/").text
+    address = re.search(r'href="(/documents/decision\?number=[^"]+)">咸创绿发〔2026〕1号', register)
+    assert address is not None
+    page = visitor.get(address[1]).text
+    assert "市创绿组委会文件" in page
+    assert "演示school" in page
+    assert "2026年8月20日" in page
+    assert "一、学校（1个）" in page
+    assert visitor.get("/documents/decision?number=none").status_code == 404
+
+
+def test_a_certificate_leads_to_its_verification(campaign: Campaign) -> None:
+    with campaign.city.system.database.read() as connection:
+        held = titles.current(connection, campaign.city.units["school"], "city")
+    assert held is not None
+    page = campaign.visitor("of-school").get(f"/documents/certificate/{held.id}").text
+    assert "<svg" in page
+    assert " style=" not in page
+    assert f"/verify/title/{held.verification_code}" in page
+    assert "2031年8月20日" in page
+    assert "称号有效" in campaign.visitor(None).get(f"/verify/title/{held.verification_code}").text
+    assert campaign.visitor("garrison").get(f"/documents/certificate/{held.id}").status_code == 404
+
+
+def test_r29_a_filing_roster_is_a_spreadsheet_of_what_was_typed(campaign: Campaign) -> None:
+    visitor = campaign.visitor("clerk")
+    address = re.search(r"/documents/filing/[0-9a-f]+\.xlsx", visitor.get("/documents/").text)
+    assert address is not None
+    book = load_workbook(io.BytesIO(visitor.get(address[0]).data))
+    rows = [
+        [cell for cell in row if cell is not None] for row in book.worksheets[0].iter_rows(values_only=True)
+    ]
+    assert rows[0] == ["秦都区创绿办2026年县级绿色文明示范单位备案名册"]
+    assert rows[3][1:3] == ["village", "村"]
+    assert "演示联系人" in rows[3]
+    assert campaign.visitor("sanyuan").get(address[0]).status_code == 404
+
+
+def test_a_notice_that_is_over_stays_readable(campaign: Campaign) -> None:
+    public = campaign.visitor(None)
+    assert "现在没有公示" in public.get("/verify/notices").text
+    listed = public.get("/verify/notices?all=1").text
+    address = re.search(r'href="(/verify/notices/[0-9a-f]+)"', listed)
+    assert address is not None
+    assert "演示school" in public.get(address[1]).text
