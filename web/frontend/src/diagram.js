@@ -25,12 +25,20 @@ for (const place of document.querySelectorAll('[data-diagram]')) {
   const whole = () => canvas.zoom('fit-viewport', 'auto');
   whole();
   // Where the whole would be too small to read, it begins at the present step.
-  const here = known.get(stands.current[0] ?? stands.done.at(-1));
+  const here = stands.current.map((id) => known.get(id)).find(Boolean);
   if (canvas.zoom() < READABLE && here) {
+    const { inner } = canvas.viewbox();
     canvas.zoom(READABLE);
     const { width, height } = canvas.viewbox();
-    const middle = { x: here.x + here.width / 2, y: here.y + here.height / 2 };
-    canvas.viewbox({ x: middle.x - width / 2, y: middle.y - height / 2, width, height });
+    // The step in the middle, but no further out than the edge of the diagram.
+    const place = (at, size, room, from, length) =>
+      length < room ? from - (room - length) / 2 : Math.min(Math.max(at + size / 2 - room / 2, from - 20), from + length - room + 20);
+    canvas.viewbox({
+      x: place(here.x, here.width, width, inner.x, inner.width),
+      y: place(here.y, here.height, height, inner.y, inner.height),
+      width,
+      height,
+    });
   }
   for (const button of document.querySelectorAll('[data-zoom]')) {
     button.hidden = false;
