@@ -5,7 +5,6 @@ from service.campaign.calendar import parse_day
 from service.engine.model import Json
 from service.errors import Conflict, Text
 from service.identity import organisations
-from service.identity.organisations import REDACTED
 from service.operations.registry import Context, operation
 
 
