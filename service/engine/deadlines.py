@@ -67,7 +67,9 @@ def resolve_reminders(
     remind: tuple[Deadline, ...], due_at: datetime, names: Mapping[str, Any], functions: Functions
 ) -> tuple[datetime, ...]:
     """Return the instants of reminders, each so long before `due_at`, earliest first."""
-    return tuple(sorted(due_at - (_resolve(one, due_at, names, functions, _end_of) - due_at) for one in remind))
+    return tuple(
+        sorted(due_at - (_resolve(one, due_at, names, functions, _end_of) - due_at) for one in remind)
+    )
 
 
 def _resolve(

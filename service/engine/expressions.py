@@ -11,6 +11,7 @@ import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from service.engine.limits import (
@@ -176,7 +177,9 @@ def compile_script(source: str, *, file: str = "", line: int | None = None) -> S
             or target.id.startswith("_")
         ):
             raise _refused(
-                Text("脚本只能由“变量 = 表达式”的行组成", "a script consists of lines “name = expression” only"),
+                Text(
+                    "脚本只能由“变量 = 表达式”的行组成", "a script consists of lines “name = expression” only"
+                ),
                 ast.get_source_segment(source.strip(), statement) or source,
                 file,
                 where,
@@ -365,7 +368,7 @@ class _Compiler:
 
     def _compare(self, tree: ast.Compare) -> Run:
         operands = [tree.left, *tree.comparators]
-        for left, right in zip(operands, operands[1:], strict=False):
+        for left, right in pairwise(operands):
             self._note(left, right)
             self._note(right, left)
         first = self.node(tree.left)
@@ -427,9 +430,7 @@ class _Compiler:
                 raise wrong("切片不支持步长", "slices have no step")
             lower = self.node(tree.slice.lower) if tree.slice.lower else None
             upper = self.node(tree.slice.upper) if tree.slice.upper else None
-            return lambda frame: part_of(
-                frame, value(frame), lower and lower(frame), upper and upper(frame)
-            )
+            return lambda frame: part_of(frame, value(frame), lower and lower(frame), upper and upper(frame))
         index = self.node(tree.slice)
         return lambda frame: item_of(value(frame), index(frame))
 
@@ -527,9 +528,8 @@ def _comparison(operator: ast.cmpop, operand: ast.expr) -> Callable[[Frame, Any,
     if isinstance(operator, ast.NotIn):
         return lambda frame, left, right: not contains(frame, left, right)
     if isinstance(operator, ast.Is | ast.IsNot):
-        if not isinstance(operand, ast.Constant) or isinstance(operand.value, int | str | float) and not isinstance(
-            operand.value, bool
-        ):
+        value = operand.value if isinstance(operand, ast.Constant) else ""
+        if value is not None and not isinstance(value, bool):
             raise wrong("is 只能用于 None、True、False", "“is” goes with None, True and False only")
         if isinstance(operator, ast.Is):
             return lambda frame, left, right: left is right

@@ -178,7 +178,8 @@ def compare(which: type[ast.cmpop]) -> Callable[[Frame, Any, Any], bool]:
         if isinstance(left, str) and isinstance(right, str):
             return test(left, right)
         raise wrong(
-            f"不能比较{kind(left)[0]}与{kind(right)[0]}的大小", f"cannot order {kind(left)[1]} and {kind(right)[1]}"
+            f"不能比较{kind(left)[0]}与{kind(right)[0]}的大小",
+            f"cannot order {kind(left)[1]} and {kind(right)[1]}",
         )
 
     return run
@@ -198,7 +199,9 @@ def made_dict(frame: Frame, pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for key, value in pairs:
         if not isinstance(key, str):
-            raise wrong(f"字段名必须是文字，不是{kind(key)[0]}", f"a field's name is a text, not {kind(key)[1]}")
+            raise wrong(
+                f"字段名必须是文字，不是{kind(key)[0]}", f"a field's name is a text, not {kind(key)[1]}"
+            )
         made[key] = value
         if isinstance(value, list | dict):
             weigh(frame, value)

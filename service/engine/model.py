@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from service.engine.forms import Form
 
 #: A value the engine may hold: what JSON can say.
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Variables: TypeAlias = dict[str, Any]
 Functions: TypeAlias = Mapping[str, Callable[..., Any]]
 

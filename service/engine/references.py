@@ -83,6 +83,13 @@ def _check_user_task(parts: Parts, diagram: Diagram, element: Element, node: Nod
             f"nobody does “{element.name.en}”; put it into a lane with cl:role, or put cl:role on the task",
             node,
         )
+    if element.remind and element.due is None:
+        findings.warning(
+            "remind-without-due",
+            f"“{element.name.zh}”写了 cl:remind 而没有 cl:due，不会提醒；请写期限",
+            f"“{element.name.en}” has cl:remind but no cl:due, nobody is reminded; give it a deadline",
+            node,
+        )
     known = {
         key
         for other in parts.diagrams.values()

@@ -74,9 +74,7 @@ def _sorted(frame: Frame, values: Any, *, reverse: Any = False) -> list[Any]:
     items = frame.items(values)
     frame.charge(4 + 4 * len(items))
     weigh(frame, items)
-    if not (
-        all(isinstance(one, int | float) for one in items) or all(isinstance(one, str) for one in items)
-    ):
+    if not (all(isinstance(one, int | float) for one in items) or all(isinstance(one, str) for one in items)):
         raise wrong("sorted 只排数字或只排文字", "sorted takes numbers only or texts only")
     return sorted(items, reverse=bool(reverse))
 

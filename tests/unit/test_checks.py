@@ -462,6 +462,12 @@ def test_a_process_nobody_can_start_is_warned_of() -> None:
     assert warnings(found)["nobody-starts"].file == "p.bpmn"
 
 
+def test_a_reminder_without_a_deadline_is_warned_of() -> None:
+    found = read(single("A", user("A", attributes="cl:remind='P1D'")))
+    assert warnings(found)["remind-without-due"].element == "A"
+    assert read(single("A", user("A", attributes="cl:remind='P1D' cl:due='P5D'"))).problems == ()
+
+
 def test_problems_say_what_to_draw_instead() -> None:
     told = read(around("<inclusiveGateway id='X'/>"))
     assert "并行网关" in errors(told)["unsupported-element"].text.zh

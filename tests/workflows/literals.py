@@ -196,6 +196,7 @@ ALLOWED = (
     ),
     _allowed("whether a button takes an opinion", "none", "web/templates/task/"),
     _allowed("words people read", "Close", "web/frontend/src/base.js"),
+    _allowed("what a step of the demo's story says of itself", "start", "service/demo_story.py"),
     _allowed("kinds of jobs", "remind start", "web/templates/admin/"),
 )
 

@@ -7,12 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
 
 from service import deployments
 from service.clock import CITY_ZONE, city_day
 from service.identity import directory, people
-from service.store.identity import organisation_kind
 from tests.conftest import settings_for
 from tests.workflows import city as cities
 from tests.workflows.applying import (
@@ -28,7 +26,7 @@ from tests.workflows.applying import (
     to_the_office,
 )
 from tests.workflows.city import ROOT, SINCE, City
-from tests.workflows.literals import unexplained
+from tests.workflows.literals import literals, unexplained
 from tests.workflows.redrawing import Drawing
 from tests.workflows.year import draft_data
 
@@ -58,6 +56,15 @@ def test_no_id_of_the_procedure_stands_in_the_program() -> None:
     )
 
 
+def test_an_id_would_be_found_in_python_templates_and_scripts() -> None:
+    kind = frozenset({"element"})
+    found = {one.file for one in literals({"UNIQUE": kind, "done": kind, "submit": kind, "Forwarded": kind})}
+    assert {"service/engine/tables.py", "service/tasks.py", "web/frontend/src/base.js"} <= found
+    assert any(one.startswith("web/templates/") for one in found)
+    # Words for people are no ids.
+    assert not any(one.id == "Forwarded" for one in literals({"Forwarded": kind}))
+
+
 # Another procedure in place of the shipped one
 
 
@@ -69,9 +76,6 @@ def office(city_template: Path, tmp_path: Path) -> Iterator[City]:
     city = cities.open_city(settings_for(tmp_path, f"sqlite:///{path}"), deployments.read_folder(LEAVE))
     with city.system.database.write() as connection:
         at = city.system.now(connection)
-        connection.execute(
-            insert(organisation_kind).values(kind="headquarters", label="局机关", label_en="Headquarters")
-        )
         city.bodies["bureau"] = directory.insert_organisation(
             connection, code="bureau", name="局机关", kind="headquarters", area_code=None, valid_from=SINCE
         )
