@@ -31,16 +31,28 @@ def count(
     level: str,
     applications: list[Any],
     ballots: list[Any],
+    judges: list[Any],
+    quorum: float,
     needed: float,
     excess_waits: bool,
     taken_states: list[Any],
 ) -> Json:
     """Count ballots `{judge, application, in_favour, stands_aside}`, leaving out who has a conflict.
 
+    More than the share `quorum` of the `judges` must have voted; raises `Conflict` otherwise.
+
     Returns for each application whether it is `worthy`, and whether it `waits` for a place.
     """
     if not applications:
         raise Invalid(Text("没有选择要评议的申报单位", "No application was chosen to deliberate"))
+    voted = {str(one["judge"]) for one in ballots} & {str(one) for one in judges}
+    if len(voted) <= quorum * len(judges):
+        raise Conflict(
+            Text(
+                f"应到 {len(judges)} 人，已投票 {len(voted)} 人，未过半数，不能统计",
+                f"{len(voted)} of {len(judges)} members have voted; that is no quorum",
+            )
+        )
     found = decisions.count(
         context.connection,
         plan_year,

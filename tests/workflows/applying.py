@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from service import matters
 from service.campaign import applications, settings, titles
 from service.clock import city_day
 from service.config import Settings
@@ -112,6 +113,19 @@ def check(city: City, outcome: str = "accept") -> None:
     if outcome == "correct":
         data["deficiencies"] = [{"deficient": "合同", "required_how": "补交"}]
     city.do("clerk", "Check", outcome, data, None if outcome == "accept" else "说明")
+
+
+def act(city: City, who: str, application: applications.Application, name: str) -> None:
+    """Press a button of the page of an application's matter."""
+    act_in(city, who, application.matter_id, name)
+
+
+def act_in(city: City, who: str, matter_id: str, name: str) -> None:
+    """Press a button of a matter's page."""
+    view = matters.get(city.system, city.people[who], matter_id)
+    (action,) = [one for one in view.actions if one.name.zh == name]
+    matters.act(city.system, city.people[who], action.instance_id, action.ref, reason="理由")
+    city.settle()
 
 
 def form_team(city: City, day: str = "2026-08-12", *, who: str = "organiser", **changes: Any) -> None:

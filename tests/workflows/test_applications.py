@@ -2,7 +2,6 @@
 
 import pytest
 
-from service import matters
 from service.campaign import titles
 from service.errors import Conflict, Invalid
 from service.identity import directory
@@ -10,6 +9,7 @@ from service.store import procedure as tables
 from service.store.ids import new_id
 from service.store.plan import creation_target
 from tests.workflows.applying import (
+    act,
     begin,
     check,
     decide,
@@ -438,11 +438,7 @@ def test_the_applicant_withdraws_at_any_time(applying: City, stage: str) -> None
         check(city)
     if stage == "team":
         form_team(city)
-    mine = the_application(city, "school")
-    view = matters.get(city.system, city.people["of-school"], mine.matter_id)
-    (action,) = [one for one in view.actions if one.name.zh == "撤回申报"]
-    matters.act(city.system, city.people["of-school"], action.instance_id, action.ref, reason="不报了")
-    city.settle()
+    act(city, "of-school", the_application(city, "school"), "撤回申报")
     assert the_application(city, "school").state == "withdrawn"
     assert [one["result"] for one in sent(city, "application_finished")] == ["withdrawn"]
     for process in ("application", "channel_review", "office_intake", "inspection"):

@@ -9,6 +9,7 @@ from service.errors import Conflict, Invalid
 from service.store.identity import recusal
 from service.store.ids import new_id
 from tests.workflows.applying import (
+    act_in,
     decide,
     deliberate,
     form_team,
@@ -352,3 +353,36 @@ def test_r24_five_years_to_the_corresponding_day(applying: City) -> None:
         held = [titles.get(connection, title_id) for _, title_id in decisions.named(connection, made.id)]
     assert {str(one.valid_to) for one in held} == {"2031-09-30"}
     assert len(sent(city, "title_granted")) == 2
+
+
+def ballots(city: City, *members: str) -> str:
+    """Let some members vote in favour of all; returns the matter."""
+    started = city.start("clerk", "deliberation", plan_year_id=year_id(city), level="city")
+    city.do(
+        "clerk",
+        "Compile",
+        "submit",
+        lambda view: {"candidates": rows_of(view, "candidates", included=True), "meeting_day": "2026-09-15"},
+    )
+    for who in members:
+        city.do(who, "Vote", "cast", lambda view: {"votes_cast": rows_of(view, "votes_cast", said="favour")})
+    return started.matter_id
+
+
+def test_an_absent_member_does_not_hold_up_the_vote(applying: City) -> None:
+    city = scored(applying)
+    matter = ballots(city, "chair", "member-1")
+    act_in(city, "clerk", matter, "结束投票（有人缺席）")
+    city.do("chair", "Determine", "again", {}, "请到齐")
+    with pytest.raises(Conflict, match="已投票 0 人，未过半数"):
+        act_in(city, "clerk", matter, "结束投票（有人缺席）")
+    vote(city)
+    city.do("chair", "Determine", "sign", {"minutes_number": "纪要1"})
+    assert states(city) == ("approved", "approved")
+
+
+def test_one_of_three_is_no_quorum(applying: City) -> None:
+    city = scored(applying)
+    matter = ballots(city, "chair")
+    with pytest.raises(Conflict, match="应到 3 人，已投票 1 人"):
+        act_in(city, "clerk", matter, "结束投票（有人缺席）")

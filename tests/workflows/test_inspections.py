@@ -10,6 +10,7 @@ from service.errors import Invalid
 from service.store.identity import recusal
 from service.store.ids import new_id
 from tests.workflows.applying import (
+    act,
     add_post,
     decide,
     form_team,
@@ -347,3 +348,20 @@ def test_inspections_of_counties_and_of_titles_have_no_window(applying: City, ki
     report(city, "school")
     (told,) = sent(city, "inspection_answered")
     assert (told["key"], told["result"], told["score"]) == ("subject", "pass", 100)
+
+
+def test_a_team_is_changed_before_the_visit_and_while_it_scores(applying: City) -> None:
+    city = at_the_office(applying)
+    mine = the_application(city, "school")
+    form_team(city, "2026-08-12")
+    act(city, "organiser", mine, "检查前更换成员或改期")
+    form_team(city, "2026-08-11")
+    score(city, "inspector-1", {"W2.2": 3})
+    act(city, "organiser", mine, "更换成员或改期")
+    third = [city.people[one].id for one in ("inspector-3", "inspector-4")]
+    form_team(city, "2026-08-11", team_members=third, team_scorers=third)
+    assert not city.waiting("inspector-1", "Score")
+    score(city, "inspector-3")
+    score(city, "inspector-4")
+    report(city, "school")
+    assert result(city).total == 100
