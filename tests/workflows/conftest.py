@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
 
 from tests.conftest import settings_for
 from tests.workflows import city as cities
@@ -63,6 +65,28 @@ def applying(city_template: Path, tmp_path: Path) -> Iterator[City]:
     path = tmp_path / "chuanglv.sqlite3"
     shutil.copyfile(city_template, path)
     one = open_applying(settings_for(tmp_path, f"sqlite:///{path}"))
+    yield one
+    assert one.troubles() == []
+    one.system.database.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def applying_anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[City]:
+    """The city with applications deployed, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        path = tmp_path / "chuanglv.sqlite3"
+        shutil.copyfile(request.getfixturevalue("city_template"), path)
+        one = open_applying(settings_for(tmp_path, f"sqlite:///{path}"))
+    else:
+        server = make_url(request.getfixturevalue("postgresql_server"))
+        name = f"city_{tmp_path.name}"[:60]
+        engine = create_engine(server, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f'CREATE DATABASE "{name}"'))
+        engine.dispose()
+        url = server.set(database=name).render_as_string(hide_password=False)
+        cities.build(settings_for(tmp_path, url))
+        one = open_applying(settings_for(tmp_path, url))
     yield one
     assert one.troubles() == []
     one.system.database.dispose()
