@@ -182,33 +182,23 @@ def _runs_through(diagrams: Mapping[str, Diagram], diagram: Diagram, scope: str,
 
 def _loops(diagram: Diagram, inside: set[str]) -> Iterator[list[str]]:
     """Yield circles of flows that stay within the nodes `inside`."""
+    onward = {key: [flow.target for flow in diagram.outgoing[key] if flow.target in inside] for key in inside}
     done: set[str] = set()
     for begin in diagram.nodes:
         if begin not in inside or begin in done:
             continue
-        path: list[str] = []
-        on_path: set[str] = set()
-        stack: list[tuple[str, Iterator[str]]] = []
-
-        def enter(key: str) -> None:
-            path.append(key)  # noqa: B023 - called only within this round of the loop
-            on_path.add(key)  # noqa: B023
-            targets = [flow.target for flow in diagram.outgoing[key] if flow.target in inside]
-            stack.append((key, iter(targets)))  # noqa: B023
-
-        enter(begin)
-        while stack:
-            key, targets = stack[-1]
-            target = next(targets, None)
+        path = [begin]
+        ways = [iter(onward[begin])]
+        while path:
+            target = next(ways[-1], None)
             if target is None:
-                stack.pop()
-                path.pop()
-                on_path.discard(key)
-                done.add(key)
-            elif target in on_path:
+                ways.pop()
+                done.add(path.pop())
+            elif target in path:
                 yield path[path.index(target) :]
             elif target not in done:
-                enter(target)
+                path.append(target)
+                ways.append(iter(onward[target]))
 
 
 def _check_tokens(diagram: Diagram, scope: str) -> None:

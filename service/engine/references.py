@@ -356,10 +356,10 @@ def _check_messages(parts: Parts) -> None:
 
 
 def _check_payload(diagram: Diagram, element: Element, senders: list[tuple[Diagram, Element, Send]]) -> None:
-    assert element.receive is not None  # noqa: S101 - receivers only
-    if element.receive.by:
+    receive = element.receive
+    if receive is None or receive.by:
         return
-    for name in sorted(set(element.receive.variables.values())):
+    for name in sorted(set(receive.variables.values())):
         lacking = [(other, one) for other, one, send in senders if name not in send.payload]
         if not lacking:
             continue
@@ -367,8 +367,8 @@ def _check_payload(diagram: Diagram, element: Element, senders: list[tuple[Diagr
         report = diagram.findings.error if len(lacking) == len(senders) else diagram.findings.warning
         report(
             "payload-missing",
-            f"消息 {element.receive.message} 没有带 {name}：{other.file} 的“{one.name.zh}”没有写这一项 <cl:payload>",
-            f"the message {element.receive.message} carries no {name}: “{one.name.en}” of {other.file} has no such "
+            f"消息 {receive.message} 没有带 {name}：{other.file} 的“{one.name.zh}”没有写这一项 <cl:payload>",
+            f"the message {receive.message} carries no {name}: “{one.name.en}” of {other.file} has no such "
             "<cl:payload>",
             diagram.nodes[element.id],
         )
