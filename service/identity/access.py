@@ -30,7 +30,7 @@ def visible_matters(
     """Return the condition on the table `matter` that chooses what a person may read.
 
     That is: what they opened, did or have to do; what belongs to an organisation they sit in or to a unit it
-    recommends; what a role with `sees = "area"` finds in its area (military units excepted) and a role with
+    recommends; what a role with `sees = "area"` finds in its area (units of other channels excepted) and a role with
     `sees = "all"` everywhere; everything for the duties that read all.
     """
     day = city_day(at)
@@ -127,11 +127,22 @@ def _recommended_by(seats: list[str]) -> ColumnElement[str]:
 
 
 def _in_areas(areas: list[str]) -> ColumnElement[bool]:
-    """Return the matters of bodies and units in some areas; military units belong to no area's channel."""
+    """Return the matters of bodies and territorial units in some areas (R10).
+
+    Units of a municipal system or of the military lie there too, but answer to another channel (R08, R09).
+    """
     military = select(unit_profile.c.organisation_id).where(unit_profile.c.military).scalar_subquery()
-    inside = select(organisation.c.id).where(organisation.c.area_code.in_(areas)).scalar_subquery()
+    inside = (
+        select(organisation.c.id)
+        .outerjoin(unit_profile, unit_profile.c.organisation_id == organisation.c.id)
+        .where(
+            organisation.c.area_code.in_(areas),
+            unit_profile.c.municipal_department_id.is_(None),
+            or_(unit_profile.c.military.is_(None), unit_profile.c.military.is_(False)),
+        )
+        .scalar_subquery()
+    )
     return and_(
         or_(matter.c.organisation_id.in_(inside), matter.c.unit_id.in_(inside)),
         or_(matter.c.unit_id.is_(None), matter.c.unit_id.not_in(military)),
-        or_(matter.c.organisation_id.is_(None), matter.c.organisation_id.not_in(military)),
     )

@@ -53,7 +53,7 @@ READS_ALL = {"office", "process administrator", "manager", "auditor"}
 #: Matter: the unit it is about, the body it belongs to, and who sees it beside those who read everything.
 MATTERS = {
     "of a territorial school": ("school", None, {"school", "qindu"}),
-    "of a school of the education bureau": ("school-2", None, {"school-2", "education", "qindu"}),
+    "of a school of the education bureau": ("school-2", None, {"school-2", "education"}),
     "of barracks": ("barracks", None, {"barracks", "garrison"}),
     "of the county office": (None, "qindu", {"qindu"}),
     "of another county's office": (None, "sanyuan", {"sanyuan"}),
