@@ -16,15 +16,14 @@ from service.operations.registry import Context, operation
 def begin(context: Context, *, title: str, subject: str) -> Json:
     """Return what a term's timers read, and title the matter “<unit>: <level> <subject>”.
 
-    `plan_year_id` is the year of the naming, or the present one for a title held before the system: its
-    settings are the term's rules.
+    `plan_year_id` is the year of the naming, or the present one for a title held before the system (None before
+    any was published): its settings are the term's rules.
     """
     held = titles.get(context.connection, title)
-    plan_year = held.plan_year_id or _current_year(context)
-    label = next(
-        (one.label for one in plans.levels(context.connection, plan_year) if one.code == held.level),
-        Text(held.level, held.level),
-    )
+    year = plans.current(context.connection, context.now)
+    plan_year = held.plan_year_id or (year.id if year is not None else None)
+    levels = plans.levels(context.connection, plan_year) if plan_year is not None else []
+    label = next((one.label for one in levels if one.code == held.level), Text(held.level, held.level))
     unit = organisations.get(context.connection, held.unit_id)
     name = organisations.REDACTED.zh if unit.military else unit.name
     until = (

@@ -1,14 +1,28 @@
 """The term of a title: last day, reminders, self-checks, re-inspection, renewal, cancellation (R24, R25, R28)."""
 
+import shutil
 from datetime import date
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from service.store import procedure as tables
 from service.store.title import plaque, self_check
+from tests.conftest import settings_for
 from tests.workflows.city import City
-from tests.workflows.titled import decisions, grant, sent, set_setting, tell, title, waits_for, year_id
+from tests.workflows.titled import (
+    begin_year,
+    decisions,
+    grant,
+    open_titled,
+    sent,
+    set_setting,
+    tell,
+    title,
+    waits_for,
+    year_id,
+)
 
 
 def status(city: City, process: str) -> list[str]:
@@ -246,3 +260,17 @@ def test_r24_title_held_before_the_system_runs_under_the_present_year(titled: Ci
     titled.move_to("2027-05-11 00:00")
     assert title(titled, made).state == "pending_reinspection"
     assert year_id(titled)
+
+
+def test_r24_title_held_before_any_plan_year_waits_for_the_first(city_template: Path, tmp_path: Path) -> None:
+    path = tmp_path / "chuanglv.sqlite3"
+    shutil.copyfile(city_template, path)
+    city = open_titled(settings_for(tmp_path, f"sqlite:///{path}"), year=None)
+    made = grant(city, "hotel", "county", on="2021-05-10")
+    city.move_to("2026-05-20 09:00")
+    assert title(city, made).state == "active"
+    tell(city, "plan_published", "published", plan_year_id=begin_year(city, 2026), year=2026)
+    assert title(city, made).state == "pending_reinspection"
+    assert city.open_processes("reinspection") == 1
+    assert city.troubles() == []
+    city.system.database.dispose()

@@ -44,8 +44,8 @@ PEOPLE = {
 UNITS = ("school", "village", "plant", "hotel", "barracks")
 
 
-def open_titled(settings: Settings, *processes: str) -> City:
-    """Open the city with bodies and people above and below it, and the plan year 2026 in force."""
+def open_titled(settings: Settings, *processes: str, year: int | None = 2026) -> City:
+    """Open the city with bodies and people above and below it, and a plan year in force."""
     city = cities.open_city(settings, cities.files_of(*(processes or TITLES)))
     system = city.system
     with system.database.write() as connection:
@@ -62,7 +62,8 @@ def open_titled(settings: Settings, *processes: str) -> City:
     with system.database.read() as connection:
         for login in seats:
             city.people[login] = people.load_by_login(connection, login, city_day(system.now(connection)))
-    begin_year(city, 2026)
+    if year is not None:
+        begin_year(city, year)
     return city
 
 
@@ -148,7 +149,7 @@ def grant(
             decision_number=f"{level}〔{on}〕",
             years=years,
             at=at,
-            plan_year_id=plans.list_years(connection)[-1].id,
+            plan_year_id=next((one.id for one in reversed(plans.list_years(connection))), None),
         )
     if term:
         tell(
