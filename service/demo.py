@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, inspect, select, text
 from sqlalchemy.engine import make_url
 
-from service import clock, deployments, installations
+from service import clock, demo_story, deployments, installations
 from service.campaign import legacy_titles
 from service.config import Settings
 from service.errors import Conflict, Text
@@ -61,6 +61,7 @@ def open_demo(settings: Settings, workflows: Path, *, fresh: bool = False) -> tu
         deployed = system.installation(connection).deployment_id is not None
     if not deployed:
         deployments.publish(system, deployments.read_folder(workflows), note="演示城市", by=None)
+        demo_story.tell(system)
         made = True
     return system, made
 
