@@ -1,13 +1,16 @@
 """The vocabulary of named operations: what a diagram may ask of Python, checked by name and parameter type."""
 
+import hashlib
 import importlib
 import inspect
 import pkgutil
 import types
 import typing
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from threading import Lock
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -89,6 +92,11 @@ class Operation:
 _KNOWN: dict[str, Operation] = {}
 _loaded = False
 
+#: How many read sets of files one process keeps.
+KEPT_SETS = 8
+_read: "OrderedDict[str, Procedure]" = OrderedDict()
+_guard = Lock()
+
 
 def operation(name: str, summary: Text, *, changes: Text | None = None) -> Callable[[F], F]:
     """Register a function as the operation `name` (`subject.verb`).
@@ -159,17 +167,33 @@ def function_names() -> frozenset[str]:
     from service import submissions
     from service.campaign import date_functions
 
-    return frozenset(date_functions.FUNCTION_NAMES) | date_functions.PLAN_FUNCTIONS | submissions.FUNCTION_NAMES
+    return (
+        frozenset(date_functions.FUNCTION_NAMES) | date_functions.PLAN_FUNCTIONS | submissions.FUNCTION_NAMES
+    )
 
 
 def read(files: Mapping[str, bytes]) -> Procedure:
-    """Read and check a set of procedure files against this vocabulary and the campaign's names."""
-    from service.campaign import known_names
+    """Read and check a set of procedure files against this vocabulary; the same set again costs nothing.
+
+    A set is published, checked again and loaded within moments, and a procedure is never changed once read.
+    """
     from service.engine.procedure import read_procedure
 
-    procedure = read_procedure(files, signatures(), function_names())
-    unknown = tuple(known_names.problems(procedure))
-    return replace(procedure, problems=unknown + procedure.problems) if unknown else procedure
+    content = hashlib.sha256()
+    for path in sorted(files):
+        content.update(f"{path}\0{len(files[path])}\0".encode())
+        content.update(files[path])
+    digest = content.hexdigest()
+    with _guard:
+        found = _read.get(digest)
+    if found is None:
+        found = read_procedure(files, signatures(), function_names())
+    with _guard:
+        _read[digest] = found
+        _read.move_to_end(digest)
+        while len(_read) > KEPT_SETS:
+            _read.popitem(last=False)
+    return found
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -179,7 +203,9 @@ def _fits(value: Any, hint: Any) -> bool:
         return True
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, one) if one is not types.NoneType else value is None for one in typing.get_args(hint))
+        return any(
+            _fits(value, one) if one is not types.NoneType else value is None for one in typing.get_args(hint)
+        )
     kind = origin or hint
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
