@@ -23,6 +23,8 @@ from service.submissions import Submission, functions_for_matter
 
 #: How many deployments' checked procedures one process keeps in memory.
 KEPT_PROCEDURES = 24
+#: A list of holidays imported by another process is known here after this time.
+CALENDAR_LIFE = timedelta(minutes=1)
 
 _INSTALLATION = select(installation)
 
@@ -47,6 +49,7 @@ class System:
     wake: Callable[[], None] = field(default=lambda: None)
     _procedures: "OrderedDict[str, Procedure]" = field(default_factory=OrderedDict)
     _calendar: WorkCalendar | None = None
+    _calendar_read_at: datetime | None = None
     _movable: bool | None = None
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _turning: threading.RLock = field(default_factory=threading.RLock)
@@ -110,11 +113,14 @@ class System:
             yield
 
     def calendar(self, connection: Connection) -> WorkCalendar:
-        """Return the working calendar; read once, again after `forget_calendar`."""
-        if self._calendar is None:
+        """Return the working calendar; read anew after `forget_calendar` and, for what others import, at times."""
+        now = clock.system_now()
+        read_at = self._calendar_read_at
+        if self._calendar is None or read_at is None or now - read_at > CALENDAR_LIFE:
             from service.campaign.days import read_calendar
 
             self._calendar = read_calendar(connection)
+            self._calendar_read_at = now
         return self._calendar
 
     def forget_calendar(self) -> None:

@@ -1,6 +1,6 @@
 """The working calendar of an installation: the shipped lists, and taking over a later year's."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -9,7 +9,7 @@ from service.campaign import days
 from service.errors import Forbidden, Invalid
 from service.identity import commands, people
 from service.identity.people import Person
-from service.system import System
+from service.system import CALENDAR_LIFE, System
 
 HEADER = "日期,安排,名称,依据\n"
 SOURCE = "国务院办公厅关于2027年部分节假日安排的通知（测试用）"
@@ -86,3 +86,16 @@ def test_only_administrators_import_a_list(system: System, administrator: Person
         zhang = people.load_by_login(connection, "zhang", date(2026, 3, 1))
     with pytest.raises(Forbidden):
         days.import_year_list(system, zhang, LIST_2027.encode())
+
+
+def test_another_process_knows_an_imported_list_a_minute_later(
+    system: System, administrator: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = System(system.settings, system.database)
+    with system.database.read() as connection:
+        assert not other.calendar(connection).covers(2027)
+    days.import_year_list(system, administrator, LIST_2027.encode())
+    now = clock.system_now()
+    monkeypatch.setattr(clock, "system_now", lambda: now + CALENDAR_LIFE + timedelta(seconds=1))
+    with system.database.read() as connection:
+        assert other.calendar(connection).covers(2027)
