@@ -318,7 +318,9 @@ def test_the_unit_may_differ_or_stay_silent(applying: City, answers: bool) -> No
     if answers:
         city.do("of-school", "Acknowledge", "disagree", {"received_by": "张三"}, "对扣分有意见")
     else:
-        city.move_to("2026-08-14 09:00")
+        city.move_to("2026-08-14 23:59")
+        assert city.waiting("of-school", "Acknowledge")
+        city.move_to("2026-08-15 00:00")
     assert result(city).state == "passed"
 
 
