@@ -316,6 +316,8 @@ class Step:
             )
             value = registry.run(one.operation, context, one.arguments)
             self._adopt()
+            # An operation may have changed what expressions read, such as a window.
+            self._renew_functions()
             self.machine.finish_operation(one.ref, value, self.at)
             self.machine.advance(self.at)
 
@@ -374,15 +376,9 @@ class Step:
 
     def _adopt(self) -> None:
         """Take over what an operation said of the matter: unit, plan year, title."""
-        changed = False
-        for column in ("unit_id", "plan_year_id", "organisation_id"):
-            if column in self._matter and self.row[column] != self._matter[column]:
+        for column in ("unit_id", "plan_year_id", "organisation_id", "title"):
+            if column in self._matter:
                 self.row[column] = self._matter[column]
-                changed = True
-        if "title" in self._matter:
-            self.row["title"] = self._matter["title"]
-        if changed:
-            self._renew_functions()
 
     def _renew_functions(self) -> None:
         self.functions = _functions(self.system, self.transaction, self.at, self.row, self.submission)

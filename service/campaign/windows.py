@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
 from service.campaign import settings
 from service.campaign.calendar import Window, end_of
-from service.campaign.date_functions import PLAN_FUNCTIONS, instant_text
+from service.campaign.date_functions import instant_text
 from service.clock import city_day
 from service.errors import Conflict, Invalid, NotFound, Text
 from service.store.ids import new_id
@@ -53,7 +54,7 @@ def functions_for_plan(
     organisation_id: str | None = None,
     unit_id: str | None = None,
 ) -> dict[str, Callable[..., Any]]:
-    """Return what expressions may ask of a plan year; each call reads what holds now.
+    """Return what expressions may ask of a plan year, read when first asked.
 
     `window_opens(name)` and `window_closes(name)` give days, `window_ends(name)` the instant of the last day's
     24:00, `window_key(name)` the key of the message that tells of a change; the three take an organisation id
@@ -70,24 +71,28 @@ def functions_for_plan(
             )
         return plan_year_id
 
-    def found(function: str, name: str, organisation: str | None) -> Window:
-        return read_window(
-            connection,
-            year(function),
-            name,
-            organisation_id=organisation if organisation is not None else organisation_id,
-            unit_id=unit_id,
-        ).window
+    @cache
+    def windows_of(plan: str, organisation: str | None) -> dict[str, Window]:
+        listed = list_windows(connection, plan, organisation_id=organisation, unit_id=unit_id)
+        return {one.name: one.window for one in listed}
 
-    functions: dict[str, Callable[..., Any]] = {
-        "setting": lambda key: settings.read_value(connection, year("setting"), key),
+    def found(function: str, name: str, organisation: str | None) -> Window:
+        known = windows_of(year(function), organisation if organisation is not None else organisation_id)
+        if name not in known:
+            raise _unknown(name)
+        return known[name]
+
+    @cache
+    def value_of(key: str) -> Any:
+        return settings.read_value(connection, year("setting"), key)
+
+    return {
+        "setting": value_of,
         "window_opens": lambda name, of=None: found("window_opens", name, of).opens.isoformat(),
         "window_closes": lambda name, of=None: found("window_closes", name, of).last_day.isoformat(),
         "window_ends": lambda name, of=None: instant_text(found("window_ends", name, of).closes_at),
         "window_key": lambda name: window_key(year("window_key"), name),
     }
-    assert functions.keys() == PLAN_FUNCTIONS
-    return functions
 
 
 def window_key(plan_year_id: str, name: str) -> str:
@@ -107,7 +112,11 @@ def read_window(
     for one in list_windows(connection, plan_year_id, organisation_id=organisation_id, unit_id=unit_id):
         if one.name == name:
             return one
-    raise NotFound(
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> NotFound:
+    return NotFound(
         Text(f"本年度没有名为 {name} 的时间窗口", f"This plan year has no window named {name}"), window=name
     )
 

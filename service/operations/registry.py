@@ -173,10 +173,11 @@ def function_names() -> frozenset[str]:
 
 
 def read(files: Mapping[str, bytes]) -> Procedure:
-    """Read and check a set of procedure files against this vocabulary; the same set again costs nothing.
+    """Read and check files against this vocabulary and the campaign's names; the same set again costs nothing.
 
     A set is published, checked again and loaded within moments, and a procedure is never changed once read.
     """
+    from service.campaign import known_names
     from service.engine.procedure import read_procedure
 
     content = hashlib.sha256()
@@ -188,6 +189,8 @@ def read(files: Mapping[str, bytes]) -> Procedure:
         found = _read.get(digest)
     if found is None:
         found = read_procedure(files, signatures(), function_names())
+        if unknown := tuple(known_names.problems(found)):
+            found = replace(found, problems=unknown + found.problems)
     with _guard:
         _read[digest] = found
         _read.move_to_end(digest)
