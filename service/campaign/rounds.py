@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from service.campaign import applications
 from service.campaign.calendar import Window, start_of
 from service.clock import city_day
 from service.errors import Conflict, Invalid, NotFound, Text
 from service.identity import organisations
-from service.store.application import application
+from service.store.application import application, application_change
 from service.store.county import county_round
 from service.store.ids import new_id
 
@@ -28,6 +28,7 @@ class Round:
     closes_on: date
     naming_by: date
     closed_at: datetime | None
+    listed_at: datetime | None
     opened_at: datetime
 
     def contains(self, at: datetime) -> bool:
@@ -168,11 +169,31 @@ def require_open(connection: Connection, plan_year_id: str, county_id: str, at: 
     )
 
 
-def in_time(connection: Connection, known: Round | None, application_id: str, at: datetime) -> bool:
-    """Return whether an application was submitted within the round; one not submitted yet counts as of `at`."""
+def list_up(connection: Connection, round_id: str, *, at: datetime) -> Round:
+    """Record that the round's list was drawn up."""
+    connection.execute(
+        update(county_round)
+        .where(county_round.c.id == round_id, county_round.c.listed_at.is_(None))
+        .values(listed_at=at)
+    )
+    return get(connection, round_id)
+
+
+def in_time(
+    connection: Connection, known: Round | None, application_id: str, state: str, at: datetime
+) -> bool:
+    """Return whether an application first came to `state` within the round: a correction does not make it late.
+
+    One that never did counts as of `at`.
+    """
     if known is None:
         return False
-    return known.contains(applications.get(connection, application_id).submitted_at or at)
+    first = connection.scalar(
+        select(func.min(application_change.c.at)).where(
+            application_change.c.application_id == application_id, application_change.c.to_state == state
+        )
+    )
+    return known.contains(first or at)
 
 
 def applications_of(

@@ -65,7 +65,11 @@ def close(context: Context, *, round: str) -> Json:
     return _described(made)
 
 
-@operation("rounds.candidates", Text("汇总审查合格的单位", "Collect who passed"))
+@operation(
+    "rounds.candidates",
+    Text("汇总审查合格的单位", "Collect who passed"),
+    changes=Text("登记本轮名单已经汇总", "records that the round's list was drawn up"),
+)
 def candidates(
     context: Context, *, round: str, level: str, passed: list[Any], under_review: list[Any]
 ) -> Json:
@@ -84,6 +88,7 @@ def candidates(
                 f"{len(open_still)} are not reviewed: {listed}",
             )
         )
+    rounds.list_up(context.connection, round, at=context.now)
     found = rounds.applications_of(context.connection, known, level, [str(one) for one in passed])
     return [one.id for one in found]
 
@@ -109,10 +114,13 @@ def require_window(
 
 
 @operation("rounds.standing", Text("核对是否在申报期内", "Check whether it came within the round"))
-def standing(context: Context, *, plan_year: str, county: str, application: str) -> Json:
-    """Return whether an application was submitted within its county's round."""
+def standing(context: Context, *, plan_year: str, county: str, application: str, state: str) -> Json:
+    """Return whether an application first came to `state` within its county's round, and whether that is `listed`."""
     known = rounds.find(context.connection, plan_year, county)
-    return {"in_time": rounds.in_time(context.connection, known, application, context.now)}
+    return {
+        "in_time": rounds.in_time(context.connection, known, application, state, context.now),
+        "listed": known is not None and known.listed_at is not None,
+    }
 
 
 @operation("rounds.body_near", Text("找出同一地区的机构", "Find a body of the same area"))

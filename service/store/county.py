@@ -18,6 +18,8 @@ county_round = Table(
     Column("naming_by", Date, nullable=False),
     #: Set when the round was closed, by its last day or early.
     Column("closed_at", Instant),
+    #: Set when the list of who passed was drawn up; who passes later is named on its own.
+    Column("listed_at", Instant),
     Column("opened_at", Instant, nullable=False),
     UniqueConstraint("plan_year_id", "county_org_id"),
 )

@@ -144,6 +144,28 @@ def test_r22_review_accepts_and_inspects(titled: City, result: str) -> None:
     assert titled.open_processes("county_review") == 0
 
 
+def test_r22_who_passes_after_the_list_is_named_on_its_own(titled: City) -> None:
+    begin_empty(titled)
+    made = apply_for(titled, "village", "county", inspected=True)
+    submit(titled, made)
+    assert titled.task("qindu", "Review").filling.data["in_round"].startswith("否")
+    review(titled, "accept")
+    tell(titled, "inspection_answered", made, result="pass", score=91, inspection_id="i")
+    determine(titled)
+    noticed(titled, [made], [])
+    sign(titled)
+    assert results(titled) == {made: "named"}
+
+
+def test_r22_a_correction_does_not_make_an_application_late(titled: City) -> None:
+    open_round(titled, closes_on="2026-03-15")
+    titled.move_to("2026-03-15 23:59")
+    made = apply_for(titled, "village", "county")
+    titled.move_to("2026-03-18 09:00")
+    submit(titled, made)
+    assert titled.task("qindu", "Review").filling.data["in_round"] == "是"
+
+
 @pytest.mark.parametrize(("outcome", "answer"), [("return", "returned"), ("refuse", "not_named")])
 def test_r22_review_returns_and_refuses(titled: City, outcome: str, answer: str) -> None:
     made = apply_for(titled, "village", "county")
