@@ -54,6 +54,9 @@ def sections(person: Person) -> list[Section]:
                 ],
             )
         )
+    else:
+        titles = _entry("documents.register", gettext("称号与证书"))
+        found.append(Section(gettext("本单位"), [titles]))
     if person.has(duties.DESIGNER) or person.has(duties.PUBLISHER):
         found.append(Section(gettext("流程"), [_entry("designer.overview", gettext("流程设计"))]))
     office = []
@@ -62,9 +65,12 @@ def sections(person: Person) -> list[Section]:
             _entry("admin.person_list", gettext("人员")),
             _entry("admin.organisation_list", gettext("机构与单位")),
             _entry("admin.import_page", gettext("批量导入")),
+            _entry("admin.calendar", gettext("放假安排")),
         ]
     if person.has(duties.PROCESS_ADMINISTRATOR):
         office.append(_entry("admin.incident_list", gettext("异常处置")))
+    if person.has(duties.AUDITOR) or person.has(duties.ADMINISTRATOR):
+        office.append(_entry("admin.journal", gettext("安全日志")))
     if office:
         found.append(Section(gettext("管理"), office))
     return found
