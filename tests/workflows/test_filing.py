@@ -6,7 +6,8 @@ import pytest
 
 from service import files
 from service.campaign import filings
-from tests.workflows.city import City, rows_of
+from service.engine.tables import read_decision
+from tests.workflows.city import ROOT, City, rows_of
 from tests.workflows.titled import grant, sent, tell, year_id
 
 
@@ -178,3 +179,41 @@ def test_r29_zero_report_late(titled: City) -> None:
     titled.do("qindu", "Nil", "submit", {"statement": "本年度未命名"})
     titled.do("clerk", "Nil_receipt", "receive", {"readable": True, "consistent": True, "remark": None})
     assert filing(titled).late
+
+
+def test_r29_reminded_ten_and_three_days_before(titled: City) -> None:
+    titled.move_to("2026-06-01 09:00")
+    name(titled, "2026-06-01")
+    for before, day in (("2026-06-21 23:59", "2026-06-22 00:00"), ("2026-06-28 23:59", "2026-06-29 00:00")):
+        titled.move_to(before)
+        earlier = titled.waiting("qindu", "Prepare")[0].reminded_at
+        titled.move_to(day)
+        reminded = titled.waiting("qindu", "Prepare")[0].reminded_at
+        assert reminded is not None
+        assert reminded != earlier
+
+
+@pytest.mark.parametrize(
+    ("nil", "electronic_on", "paper_on", "status"),
+    [
+        (True, "2026-07-01", None, "on_time"),
+        (True, "2026-07-02", None, "late"),
+        (False, "2026-07-01", "2026-07-01", "on_time"),
+        (False, "2026-07-02", "2026-07-01", "half"),
+        (False, "2026-07-01", "2026-07-02", "half"),
+        (False, "2026-07-02", "2026-07-02", "late"),
+    ],
+)
+def test_r29_every_row_of_timeliness(
+    *, nil: bool, electronic_on: str, paper_on: str | None, status: str
+) -> None:
+    table, _ = read_decision(
+        "decisions/filing_status.dmn", (ROOT / "workflows/decisions/filing_status.dmn").read_bytes()
+    )
+    assert table is not None
+    given = {
+        "nil_return": nil,
+        "due_on": "2026-07-01",
+        "filing": {"electronic_on": electronic_on, "paper_on": paper_on},
+    }
+    assert table.evaluate(given, {})["status"] == status
