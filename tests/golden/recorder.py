@@ -50,6 +50,8 @@ class Journal:
 
 
 JOURNALS: dict[str, Journal] = {}
+#: Journals of instances that went on in another way elsewhere.
+BESIDE: list[Journal] = []
 
 
 class Heard(Mapping[str, Callable[..., Any]]):
@@ -155,9 +157,12 @@ class RecordingMachine(Machine):
         self._step.stood = standing(self)
         key = str(self.variables.get("instance_id"))
         journal = JOURNALS.setdefault(key, self._journal)
-        # A step that was tried again begins at the same state; the last one counts.
-        while journal.steps and journal.steps[-1].before == self._step.before:
-            journal.steps.pop()
+        if journal.steps and journal.last != self._step.before:
+            # Tried again, or another test that goes on from a common beginning.
+            BESIDE.append(journal)
+            common = [one.before for one in journal.steps]
+            kept = journal.steps[: common.index(self._step.before)] if self._step.before in common else []
+            journal = JOURNALS[key] = Journal(journal.definition, journal.procedure, list(kept))
         journal.steps.append(self._step)
         journal.last = blob
         self._step = Step(blob)
@@ -202,15 +207,18 @@ def unpack(text: str) -> bytes:
     return zlib.decompress(base64.b64decode(text))
 
 
-def _weight(journal: Journal) -> tuple[bool, int]:
-    ended = bool(journal.steps[-1].stood.get("completed"))
-    return ended, len({element for one in journal.steps for _, _, element in one.stood["tasks"]})
+def _weight(journal: Journal) -> tuple[int, int]:
+    """Return how much of its process an instance passed, an end counting as some steps more."""
+    passed = {element for one in journal.steps for _, _, element in one.stood["tasks"]}
+    passed |= {element for one in journal.steps for _, element, _, _ in one.stood["waits"]}
+    ended = bool(journal.steps[-1].stood["completed"])
+    return len(passed) + 3 * ended, len(journal.steps)
 
 
 def write() -> list[str]:
     """Write the richest journal of each process that has none in this format yet; return their keys."""
     best: dict[str, Journal] = {}
-    for journal in JOURNALS.values():
+    for journal in (*JOURNALS.values(), *BESIDE):
         key = journal.definition.key
         steps = [one for one in journal.steps if one.before is not None]
         if steps and (key not in best or _weight(journal) > _weight(best[key])):
