@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from service.campaign import plans, windows
+from service.campaign import plans
+from service.campaign.calendar import end_of
 from service.errors import Conflict, Invalid, NotFound, Text
 from service.store.identity import organisation
 from service.store.ids import new_id
@@ -99,7 +100,7 @@ def deliver(
             )
         )
         return bool(known.in_time)
-    in_time = due_on is None or at < windows.end_of(due_on)
+    in_time = due_on is None or at < end_of(due_on)
     connection.execute(
         insert(plan_deliverable).values(
             plan_year_id=plan_year_id,
@@ -380,7 +381,7 @@ def report(
                 organisation_id=organisation_id,
                 period_ends_on=period_ends_on,
                 summary=summary,
-                in_time=at < windows.end_of(due_on),
+                in_time=at < end_of(due_on),
                 submitted_at=at,
                 submitted_by=by,
                 guidance="",
