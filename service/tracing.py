@@ -20,7 +20,10 @@ from service.system import System
 
 @dataclass(frozen=True, slots=True)
 class OpenStep:
-    """One place where an instance stands: a user task, an awaited message or a running timer."""
+    """One place where an instance stands: a user task, an awaited message or a running timer.
+
+    `optional`: nothing waits for it, it may happen meanwhile (an event at a step's border, or sent by hand).
+    """
 
     kind: str
     element_id: str
@@ -32,6 +35,7 @@ class OpenStep:
     due_at: datetime | None
     message: str | None
     key: str | None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +209,13 @@ def _open_steps(
 ) -> dict[str, list[OpenStep]]:
     found: dict[str, list[OpenStep]] = {row["id"]: [] for row in rows}
     names: dict[tuple[str, str], Text] = {}
+    optional: set[tuple[str, str]] = set()
     for row in rows:
         for process in system.procedure(connection, row["deployment_id"]).processes.values():
             for element in process.elements.values():
                 names.setdefault((row["id"], element.id), element.name)
+                if element.attached_to is not None or (element.receive is not None and element.receive.by):
+                    optional.add((row["id"], element.id))
     task, wait, job = tables.task, tables.subscription, tables.job
     for one in connection.execute(
         select(task).where(task.c.instance_id.in_(found), task.c.state == "open").order_by(task.c.id)
@@ -223,7 +230,10 @@ def _open_steps(
     for one in connection.execute(select(wait).where(wait.c.instance_id.in_(found)).order_by(wait.c.ref)):
         name = names.get((one.instance_id, one.element_id), Text(one.element_id, one.element_id))
         found[one.instance_id].append(
-            OpenStep("message", one.element_id, name, None, None, None, None, None, one.message, one.key)
+            OpenStep(
+                "message", one.element_id, name, None, None, None, None, None, one.message, one.key,
+                (one.instance_id, one.element_id) in optional,
+            )  # fmt: skip
         )
     for one in connection.execute(
         select(job).where(job.c.instance_id.in_(found), job.c.kind == "timer").order_by(job.c.due_at)
@@ -231,6 +241,9 @@ def _open_steps(
         element_id: Any = one.payload["element"]
         name = names.get((one.instance_id, element_id), Text(element_id, element_id))
         found[one.instance_id].append(
-            OpenStep("timer", element_id, name, None, None, None, None, one.due_at, None, None)
+            OpenStep(
+                "timer", element_id, name, None, None, None, None, one.due_at, None, None,
+                (one.instance_id, element_id) in optional,
+            )  # fmt: skip
         )
     return found

@@ -292,15 +292,27 @@ class _Builder:
 
     def _field(self, item: Field, groups: tuple[Group, ...]) -> FieldView:
         right = self._right(item.key, *(one.key for one in groups))
+        writable = self.writable and right == "write" and not item.readonly
+        offered = self._options(item)
+        value = self.data.get(item.key)
+        # Where there is but one answer, nobody has to look for it.
+        if (
+            writable
+            and item.required
+            and item.type == "select"
+            and len(offered) == 1
+            and forms.is_blank(value)
+        ):
+            value = offered[0].value
         return FieldView(
             path=item.key,
             field=item,
-            value=self.data.get(item.key),
-            options=self._options(item),
-            writable=self.writable and right == "write" and not item.readonly,
+            value=value,
+            options=offered,
+            writable=writable,
             hidden=item.key in self.hidden,
             error=self.errors.get(item.key),
-            help=field_help(item),
+            help=field_help(item, self.names),
         )
 
     def _options(self, item: Field) -> Sequence[Option]:
@@ -370,7 +382,7 @@ class _Builder:
                             writable=writable and right == "write" and not one.readonly and not item.readonly,
                             hidden=hidden_around or bool(forms.evaluate(one.hide, names)),
                             error=self.errors.get(path),
-                            help=field_help(one),
+                            help=field_help(one, names),
                         )
                     )
                 else:
@@ -418,14 +430,18 @@ class _Builder:
         return TableView(here, item.label, item.columns, rows, bool(forms.evaluate(item.hide, self.names)))
 
 
-def field_help(item: Field) -> tuple[str, ...]:
-    """Return what is said under a field: its description and its limits in words."""
+def field_help(item: Field, names: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what is said under a field: its description and its limits in words; `names` give moving limits."""
     found = [say(item.description)] if item.description else []
-    low = forms.number_text(item.minimum) if item.minimum is not None else None
-    high = forms.number_text(item.maximum) if item.maximum is not None else None
+    low = _bound(item, item.minimum, forms.evaluate(item.min_from, names), highest=True)
+    high = _bound(item, item.maximum, forms.evaluate(item.max_from, names), highest=False)
     if low is not None and high is not None:
         found.append(say(Text(f"{low} 至 {high}", f"{low} to {high}")))
-    elif low is not None:
+    elif low is not None and item.type == "datetime":
+        found.append(say(Text(f"不早于 {low}", f"not before {low}")))
+    elif high is not None and item.type == "datetime":
+        found.append(say(Text(f"不晚于 {high}", f"not after {high}")))
+    elif low is not None and low != "0":  # nobody has to be told that an area is not negative
         found.append(say(Text(f"不小于 {low}", f"at least {low}")))
     elif high is not None:
         found.append(say(Text(f"不大于 {high}", f"at most {high}")))
@@ -443,6 +459,16 @@ def field_help(item: Field) -> tuple[str, ...]:
             )
         )
     return tuple(found)
+
+
+def _bound(item: Field, fixed: Decimal | None, moving: Any, *, highest: bool) -> str | None:
+    """Return the stricter of a fixed and a moving limit, as it is written; None without one."""
+    if item.type == "datetime":
+        return str(moving)[:10] if moving else None
+    bounds = [one for one in (fixed, as_decimal(moving)) if one is not None]
+    if not bounds:
+        return None
+    return forms.number_text(max(bounds) if highest else min(bounds))
 
 
 def _single(item: Field) -> Form:

@@ -46,6 +46,7 @@ class Waiting:
 
     sentence: str
     kind: str
+    optional: bool
     due_at: datetime | None
     since: datetime | None
     task_id: str | None
@@ -203,20 +204,19 @@ def _waiting(view: MatterView, states: list[InstanceState]) -> list[Waiting]:
                     parts = [task.organisation_name or "", say(task.role_label) if task.role_label else ""]
                     who = " · ".join(part for part in parts if part) or gettext("流程管理员（无人可办）")
                 words = gettext("等待 %(who)s 办理“%(step)s”", who=who, step=name)
-                found.append(Waiting(words, "task", task.due_at, task.created_at, task.id))
+                found.append(Waiting(words, "task", False, task.due_at, task.created_at, task.id))
             elif step.kind == "timer":
                 words = gettext("等到 %(when)s：%(step)s", when=deadline(step.due_at), step=name)
-                found.append(Waiting(words, "timer", None, None, None))
+                found.append(Waiting(words, "timer", step.optional, None, None, None))
             elif step.kind == "message":
-                busy = any(one.kind == "user_task" for one in state.open_steps)
                 words = (
                     gettext("其间可以发生：%(step)s", step=name)
-                    if busy
+                    if step.optional
                     else gettext("等待其他事项的消息：%(step)s", step=name)
                 )
-                found.append(Waiting(words, "message", None, None, None))
+                found.append(Waiting(words, "message", step.optional, None, None, None))
     order = {"task": 0, "message": 1, "timer": 2}
-    return sorted(found, key=lambda one: order[one.kind])
+    return sorted(found, key=lambda one: (one.optional, order[one.kind]))
 
 
 def _tree(view: MatterView, states: list[InstanceState]) -> list[Branch]:

@@ -167,6 +167,14 @@ def _show(key: str, data: Mapping[str, Any] | None = None, error: AppError | Non
 
 
 def _progress(row: MatterRow) -> Progress:
-    """Return a matter with the steps of the process that opened it."""
+    """Return a matter with the steps of the process that opened it; steps it has gone past are left out."""
     steps = matters.progress(current_system(), current_person(), row.id)
-    return Progress(row, [one for one in steps if one.state != "cancelled"])
+    reached = max((index for index, one in enumerate(steps) if one.state in ("done", "current")), default=-1)
+    return Progress(
+        row,
+        [
+            one
+            for index, one in enumerate(steps)
+            if one.state in ("done", "current") or (one.state == "future" and index > reached)
+        ],
+    )
