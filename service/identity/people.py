@@ -4,8 +4,20 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Date,
+    and_,
+    bindparam,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from service import clock
 from service.errors import Conflict, Invalid, NotFound, Text
@@ -79,9 +91,45 @@ def normal_login(login: str) -> str:
     return kept
 
 
+def in_force(day: date | BindParameter[date]) -> ColumnElement[bool]:
+    """Return the condition that a membership holds on `day` (both end days included)."""
+    return and_(
+        membership.c.valid_from <= day, or_(membership.c.valid_to.is_(None), membership.c.valid_to >= day)
+    )
+
+
+# Built once: every request of a page or program loads its person.
+_HELD = and_(membership.c.person_id == person.c.id, in_force(bindparam("day", type_=Date)))
+_PEOPLE = (
+    select(
+        person.c.id,
+        person.c.login,
+        person.c.name,
+        person.c.language,
+        person.c.must_change_password,
+        person.c.disabled_at,
+        person.c.demo,
+        membership.c.id.label("membership_id"),
+        membership.c.role,
+        membership.c.organisation_id,
+        membership.c.valid_from,
+        membership.c.valid_to,
+        organisation.c.name.label("organisation_name"),
+        organisation.c.kind,
+        organisation.c.area_code,
+        organisation_kind.c.military_channel,
+    )
+    .outerjoin(membership, _HELD)
+    .outerjoin(organisation, organisation.c.id == membership.c.organisation_id)
+    .outerjoin(organisation_kind, organisation_kind.c.kind == organisation.c.kind)
+    .order_by(person.c.login, membership.c.granted_at, membership.c.id)
+)
+_ONE = _PEOPLE.where(person.c.id == bindparam("person"))
+
+
 def load(connection: Connection, person_id: str, day: date) -> Person:
     """Return a person with the memberships of `day`. Raises `NotFound`."""
-    found = load_where(connection, person.c.id == person_id, day)
+    found = _people(connection.execute(_ONE, {"day": day, "person": person_id}).all())
     if not found:
         raise _unknown()
     return found[0]
@@ -97,31 +145,10 @@ def load_by_login(connection: Connection, login: str, day: date) -> Person:
 
 def load_where(connection: Connection, condition: ColumnElement[bool], day: date) -> list[Person]:
     """Return the people a condition on the table `person` chooses, by login, with the memberships of `day`."""
-    rows = connection.execute(
-        select(
-            person.c.id,
-            person.c.login,
-            person.c.name,
-            person.c.language,
-            person.c.must_change_password,
-            person.c.disabled_at,
-            person.c.demo,
-            membership.c.id.label("membership_id"),
-            membership.c.role,
-            membership.c.organisation_id,
-            membership.c.valid_from,
-            membership.c.valid_to,
-            organisation.c.name.label("organisation_name"),
-            organisation.c.kind,
-            organisation.c.area_code,
-            organisation_kind.c.military_channel,
-        )
-        .outerjoin(membership, and_(membership.c.person_id == person.c.id, in_force(day)))
-        .outerjoin(organisation, organisation.c.id == membership.c.organisation_id)
-        .outerjoin(organisation_kind, organisation_kind.c.kind == organisation.c.kind)
-        .where(condition)
-        .order_by(person.c.login, membership.c.granted_at, membership.c.id)
-    ).all()
+    return _people(connection.execute(_PEOPLE.where(condition), {"day": day}).all())
+
+
+def _people(rows: Sequence[Any]) -> list[Person]:
     held: dict[str, list[Membership]] = {}
     for row in rows:
         mine = held.setdefault(row.id, [])
@@ -153,13 +180,6 @@ def load_where(connection: Connection, condition: ColumnElement[bool], day: date
         )
         for person_id, memberships in held.items()
     ]
-
-
-def in_force(day: date) -> ColumnElement[bool]:
-    """Return the condition that a membership holds on `day` (both end days included)."""
-    return and_(
-        membership.c.valid_from <= day, or_(membership.c.valid_to.is_(None), membership.c.valid_to >= day)
-    )
 
 
 def names(connection: Connection, ids: Iterable[str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from service import clock
 from service.errors import Invalid, NotFound, Text
@@ -20,6 +20,10 @@ PREFIX = "clv_"
 MAX_DAYS = 366
 #: `used_at` is written at most this often.
 _USE_NOTED = timedelta(minutes=10)
+
+_TOKEN = select(api_token).where(
+    api_token.c.token_hash == bindparam("hash"), api_token.c.revoked_at.is_(None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,7 @@ def authenticate(system: System, secret: str) -> Person | None:
         return None
     now = clock.system_now()
     with system.database.read() as connection:
-        row = connection.execute(
-            select(api_token).where(api_token.c.token_hash == _hash(secret), api_token.c.revoked_at.is_(None))
-        ).one_or_none()
+        row = connection.execute(_TOKEN, {"hash": _hash(secret)}).one_or_none()
         if row is None or (row.expires_at is not None and row.expires_at <= now):
             return None
         known = people.load(connection, row.person_id, clock.city_day(system.now(connection)))

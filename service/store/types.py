@@ -59,4 +59,5 @@ class Instant(TypeDecorator[datetime]):
             return None
         if isinstance(value, datetime):
             return value.astimezone(UTC)
-        return datetime.strptime(value, _FORMAT).replace(tzinfo=UTC)
+        # Several times as fast as `strptime`, and a page of a list reads hundreds.
+        return datetime.fromisoformat(value)
