@@ -55,7 +55,10 @@ class InstanceView:
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One step of a matter as people read it: who did what when, with which outcome and opinion."""
+    """One step of a matter as people read it: who did what when, with which outcome and opinion.
+
+    `to_name` is whom a task was handed over to.
+    """
 
     at: datetime
     actor_name: str | None
@@ -66,6 +69,7 @@ class TimelineEntry:
     task_id: str | None
     has_form: bool
     late: bool
+    to_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -494,8 +498,10 @@ def _timeline(
         )
     }
     found = history.entries(connection, [one.id for one in instances])
+    entries = [entry for one in found.values() for entry in one]
+    given_to = {entry.detail.get("to") for entry in entries if entry.action == "hand_over"}
     names = people.names(
-        connection, {entry.actor_id for one in found.values() for entry in one if entry.actor_id}
+        connection, {one for one in {entry.actor_id for entry in entries} | given_to if one is not None}
     )
     timeline = []
     for one in instances:
@@ -520,6 +526,7 @@ def _timeline(
                     task_id=entry.detail.get("task"),
                     has_form=task is not None and task.form is not None and task.data is not None,
                     late=task is not None and task.due_at is not None and entry.at > task.due_at,
+                    to_name=names.get(entry.detail.get("to") or "") if entry.action == "hand_over" else None,
                 )
             )
     return sorted(timeline, key=lambda entry: entry.at)

@@ -251,6 +251,7 @@ def test_claim_hand_over_and_release(desk: Desk) -> None:
     assert given.status_code == 303
     page = second.get(f"/tasks/{task_id}")
     assert "外出开会" in page.text
+    assert "李四 → 王五" in page.text
     assert 'name="_outcome"' in page.text
     assert 'name="_outcome"' not in checker.get(f"/tasks/{task_id}").text
     assert second.post(f"/tasks/{task_id}/release").status_code == 303

@@ -19,6 +19,7 @@ from web.forms import reading
 from web.forms import view as form_view
 from web.forms.view import FormView
 from web.language import gettext, say
+from web.navigation import only_unit
 from web.pages.inbox import FILTERS, filters, next_task, task_list
 
 page = Blueprint("task", __name__)
@@ -339,6 +340,7 @@ def _render(view: TaskView, *, typed: Typed | None = None, error: AppError | Non
         earlier=[(one, read_view(one)) for one in view.shows],
         redraw=url_for("task.redraw", task_id=view.row.id, **_carried()),
         key=request.form.get("_key") or secrets.token_hex(16),
+        phrases=not only_unit(person),
         **_around(),
     )
 
