@@ -16,8 +16,8 @@ from service.paging import LARGEST_PAGE, Page
 from service.store.identity import area, organisation, unit_kind, unit_profile
 from service.store.notice import notice, notice_item
 from service.store.plan import plan_level, plan_year
-from service.store.procedure import installation
-from service.store.title import title
+from service.store.procedure import installation, instance, process_definition
+from service.store.title import title, title_change
 
 #: How a unit is called whose name its profile does not let the public read (households, for instance).
 WITHHELD = Text("（名称不公开的单位）", "(a unit whose name is not public)")
@@ -68,11 +68,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One public change of a title: what it became, why, by which decision."""
+    """One public change of a title: what it became, by which procedure and decision.
+
+    `cause` is what the procedure is called that led to it: the reason as somebody wrote it may hold what the
+    public has no business to read.
+    """
 
     at: datetime
     state: Text
-    reason: str
+    cause: Text | None
     decided_by: str
     decided_on: date | None
     decision_number: str | None
@@ -119,19 +123,7 @@ def verify(connection: Connection, number_or_code: str, day: date) -> Verified:
     entry = _entries(connection, [title.c.id == held.id], day)[0]
     newer = _replaced_by(connection, held)
     successor = _entries(connection, [title.c.id == newer], day)[0] if newer else None
-    steps = [
-        Step(
-            at=one.at,
-            state=titles.STATE_NAMES[one.to_state],
-            reason="" if entry.withheld else one.reason,
-            decided_by=one.decided_by,
-            decided_on=one.decided_on,
-            decision_number=one.decision_number,
-            valid_to=one.valid_to,
-        )
-        for one in titles.changes(connection, held.id)
-    ]
-    return Verified(entry, steps, successor)
+    return Verified(entry, _steps(connection, held.id), successor)
 
 
 def search(
@@ -345,6 +337,28 @@ def _replaced_by(connection: Connection, held: Title) -> str | None:
         .limit(1)
     )
     return str(found) if found is not None else None
+
+
+def _steps(connection: Connection, title_id: str) -> list[Step]:
+    rows = connection.execute(
+        select(title_change, process_definition.c.name_zh, process_definition.c.name_en)
+        .outerjoin(instance, instance.c.id == title_change.c.instance_id)
+        .outerjoin(process_definition, process_definition.c.id == instance.c.definition_id)
+        .where(title_change.c.title_id == title_id)
+        .order_by(title_change.c.seq)
+    )
+    return [
+        Step(
+            at=row.at,
+            state=titles.STATE_NAMES[row.to_state],
+            cause=Text(row.name_zh, row.name_en) if row.name_zh is not None else None,
+            decided_by=row.decided_by,
+            decided_on=row.decided_on,
+            decision_number=row.decision_number,
+            valid_to=row.valid_to,
+        )
+        for row in rows
+    ]
 
 
 def _notices(connection: Connection, query: Select[Any], at: datetime) -> list[Notice]:

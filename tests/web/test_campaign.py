@@ -189,7 +189,9 @@ def test_a_certificate_leads_to_its_verification(campaign: Campaign) -> None:
     assert " style=" not in page
     assert f"/verify/title/{held.verification_code}" in page
     assert "2031年8月20日" in page
-    assert "称号有效" in campaign.visitor(None).get(f"/verify/title/{held.verification_code}").text
+    public = campaign.visitor(None).get(f"/verify/title/{held.verification_code}").text
+    assert "称号有效" in public
+    assert "市级命名" in public
     assert campaign.visitor("garrison").get(f"/documents/certificate/{held.id}").status_code == 404
 
 
