@@ -82,7 +82,8 @@ class Policy:
         self.taken: dict[str, Counter[str]] = defaultdict(Counter)
         self.story: dict[str, str] = {}
         self.numbers = Counter[str]()
-        self._done: set[str] = set()
+        #: What was asked for already; the demo city opens with the plan of its first year issued.
+        self._done: set[str] = {"plan 2026"}
 
     def tell(self, units: Sequence[str]) -> None:
         """Give every unit its story."""
