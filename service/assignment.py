@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from service import clock
-from service.engine.model import Element, Functions, Procedure
+from service.engine.model import Element, Functions, Procedure, Spread
 from service.errors import Invalid, Text
 from service.identity import organisations, people
 from service.store.procedure import task
@@ -43,7 +43,7 @@ def assign(
     """
     excluded = _excluded(connection, element, variables, functions, matter_id)
     if element.spread is not None:
-        items = _items(element, variables)
+        items = _items(element, element.spread, variables)
         if element.spread.each == "person":
             return [Assignment(element.role, None, one, True, excluded, False) for one in items]
         return [_seated(connection, element.role, one, excluded, at) for one in items]
@@ -71,14 +71,13 @@ def _seated(
     return Assignment(role, str(organisation), None, False, excluded, not someone)
 
 
-def _items(element: Element, variables: Mapping[str, Any]) -> list[str]:
-    assert element.spread is not None
-    items = variables.get(element.spread.collection)
+def _items(element: Element, spread: Spread, variables: Mapping[str, Any]) -> list[str]:
+    items = variables.get(spread.collection)
     if not isinstance(items, list) or not items:
         raise Invalid(
             Text(
-                f"步骤“{element.name.zh}”要分给名单 {element.spread.collection} 中的每一个，但名单为空",
-                f"Step “{element.name.en}” is for each of {element.spread.collection}, but that list is empty",
+                f"步骤“{element.name.zh}”要分给名单 {spread.collection} 中的每一个，但名单为空",
+                f"Step “{element.name.en}” is for each of {spread.collection}, but that list is empty",
             ),
             element=element.id,
         )

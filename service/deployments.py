@@ -179,7 +179,7 @@ def _insert(
 
 
 def _version(connection: Connection, deployment_id: str, key: str, closure: str, name: Text) -> str:
-    known = connection.scalar(
+    known: str | None = connection.scalar(
         select(process_definition.c.id).where(
             process_definition.c.key == key, process_definition.c.closure == closure
         )
@@ -279,7 +279,7 @@ def definitions(system: System, connection: Connection, deployment_id: str) -> l
 
 def definition_id(connection: Connection, deployment_id: str, key: str) -> str:
     """Return the id of a process definition in a deployment. Raises `NotFound`."""
-    found = connection.scalar(
+    found: str | None = connection.scalar(
         select(deployment_process.c.definition_id).where(
             deployment_process.c.deployment_id == deployment_id, deployment_process.c.key == key
         )

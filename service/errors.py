@@ -12,6 +12,7 @@ class Text:
     en: str
 
     def __str__(self) -> str:
+        """Return the Chinese sentence."""
         return self.zh
 
     def in_language(self, language: str) -> str:
@@ -26,6 +27,7 @@ class AppError(Exception):
     """
 
     def __init__(self, text: Text, **facts: Any) -> None:
+        """Say `text`; see the class for `facts`."""
         super().__init__(text.zh)
         self.text = text
         self.facts = facts

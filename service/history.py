@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Connection, select
 
 from service.store.procedure import history
+from service.store.types import Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Entry:
     trace: Sequence[Sequence[str]]
 
 
-def link(secret: bytes, previous: str, instance_id: str, row: Mapping[str, Any]) -> str:
+def link(secret: bytes, previous: str, instance_id: str, row: Columns) -> str:
     """Return the hash of a history row that follows the row with hash `previous` ("" for the first)."""
     at = row["at"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     content = [instance_id, row["seq"], at, row["actor_id"], row["action"], row["detail"], row["trace"]]

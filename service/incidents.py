@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from service.errors import Forbidden, NotFound, Text
 from service.identity import duties
@@ -131,7 +131,7 @@ def _close(connection: Connection, incident_id: str, person: Person, at: datetim
     )
 
 
-def _open_row(connection: Connection, incident_id: str) -> Mapping[str, Any]:
+def _open_row(connection: Connection, incident_id: str) -> RowMapping:
     row = (
         connection.execute(
             select(tables.incident).where(

@@ -211,7 +211,7 @@ class Step:
         variables: Variables,
         at: datetime,
         actor_id: str | None,
-        parent: Mapping[str, Any] | None = None,
+        parent: Columns | None = None,
         business_key: str | None = None,
         idempotency_key: str | None = None,
         submission: Submission | None = None,

@@ -189,9 +189,10 @@ def _states(system: System, connection: Connection, rows: Sequence[RowMapping]) 
         ).all()
     )
     same = (
-        "id process_key definition_id deployment_id title business_key matter_id parent_id unit_id"
-        " organisation_id plan_year_id state started_at started_by ended_at"
-    ).split()
+        *("id", "process_key", "definition_id", "deployment_id", "title", "business_key", "matter_id"),
+        *("parent_id", "unit_id", "organisation_id", "plan_year_id", "state"),
+        *("started_at", "started_by", "ended_at"),
+    )
     return [
         InstanceState(
             **{name: row[name] for name in same},
@@ -223,17 +224,34 @@ def _open_steps(
         name = Text(one.name_zh, one.name_en)
         found[one.instance_id].append(
             OpenStep(
-                "user_task", one.element_id, name, one.id, one.role, one.organisation_id, one.person_id,
-                one.due_at, None, None,
+                "user_task",
+                one.element_id,
+                name,
+                one.id,
+                one.role,
+                one.organisation_id,
+                one.person_id,
+                one.due_at,
+                None,
+                None,
             )
-        )  # fmt: skip
+        )
     for one in connection.execute(select(wait).where(wait.c.instance_id.in_(found)).order_by(wait.c.ref)):
         name = names.get((one.instance_id, one.element_id), Text(one.element_id, one.element_id))
         found[one.instance_id].append(
             OpenStep(
-                "message", one.element_id, name, None, None, None, None, None, one.message, one.key,
+                "message",
+                one.element_id,
+                name,
+                None,
+                None,
+                None,
+                None,
+                None,
+                one.message,
+                one.key,
                 (one.instance_id, one.element_id) in optional,
-            )  # fmt: skip
+            )
         )
     for one in connection.execute(
         select(job).where(job.c.instance_id.in_(found), job.c.kind == "timer").order_by(job.c.due_at)
@@ -242,8 +260,17 @@ def _open_steps(
         name = names.get((one.instance_id, element_id), Text(element_id, element_id))
         found[one.instance_id].append(
             OpenStep(
-                "timer", element_id, name, None, None, None, None, one.due_at, None, None,
+                "timer",
+                element_id,
+                name,
+                None,
+                None,
+                None,
+                None,
+                one.due_at,
+                None,
+                None,
                 (one.instance_id, element_id) in optional,
-            )  # fmt: skip
+            )
         )
     return found

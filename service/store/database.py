@@ -33,6 +33,7 @@ class Transaction:
     """
 
     def __init__(self, connection: Connection, *, is_sqlite: bool) -> None:
+        """Begin as a reader on `connection`."""
         self.connection = connection
         self.writing = False
         self._is_sqlite = is_sqlite
@@ -57,6 +58,7 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
+        """Prepare connections to the SQLAlchemy address `url`; none is opened yet."""
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": _loads}
@@ -127,7 +129,9 @@ class Database:
     def lock_topic(self, connection: Connection, topic: str) -> None:
         """Serialise transactions that speak of the same `topic` until they end (SQLite already does)."""
         if not self.is_sqlite:
-            connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:topic, 0))"), {"topic": topic})
+            connection.execute(
+                text("SELECT pg_advisory_xact_lock(hashtextextended(:topic, 0))"), {"topic": topic}
+            )
 
     def dispose(self) -> None:
         """Close all pooled connections."""

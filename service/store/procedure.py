@@ -274,7 +274,13 @@ job = Table(
     Column("created_at", Instant, nullable=False),
     Index(None, "instance_id", "kind"),
 )
-Index("ix_job_due", job.c.lane, job.c.due_at, sqlite_where=job.c.state == "ready", postgresql_where=job.c.state == "ready")
+Index(
+    "ix_job_due",
+    job.c.lane,
+    job.c.due_at,
+    sqlite_where=job.c.state == "ready",
+    postgresql_where=job.c.state == "ready",
+)
 
 #: What could not go on and waits for an administrator.
 incident = Table(
