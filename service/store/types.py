@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 #: Columns of one row by name: as read, or as about to be written.
-Columns: TypeAlias = "RowMapping | Mapping[str, Any]"
+Columns: TypeAlias = RowMapping | Mapping[str, Any]
 
 #: All tables; the naming convention lets migrations drop constraints by name on both databases.
 metadata = MetaData(
