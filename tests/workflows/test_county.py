@@ -213,6 +213,30 @@ def test_g17_default_dates_end_before_the_implementation_phase(titled: City) -> 
     assert (offered["closes_on"], offered["naming_by"]) == ("2026-05-16", "2026-06-30")
 
 
+def test_g17_a_county_that_does_nothing_is_supervised(titled: City) -> None:
+    tell(
+        titled,
+        "county_round_opened",
+        plan_year_id=year_id(titled),
+        county_id=titled.bodies["qindu"],
+        organisation_id=titled.bodies["qindu"],
+    )
+    titled.move_to("2026-03-16 23:59")
+    assert sent(titled, "supervision_wanted") == []
+    titled.move_to("2026-03-17 00:00")
+    assert ["未公布" in one["reason"] for one in sent(titled, "supervision_wanted")] == [True]
+    open_dates(titled)
+    titled.move_to("2026-07-01 00:00")
+    assert "2026-06-30 前提请命名" in sent(titled, "supervision_wanted")[-1]["reason"]
+    titled.do("qindu", "Collect", "none", {}, opinion="无单位申报")
+    assert titled.open_processes("county_round") == 0
+
+
+def open_dates(city: City) -> None:
+    """The county sets the dates it is offered."""
+    city.do("qindu", "Set_dates", "publish", lambda view: dict(view.filling.data))
+
+
 def test_r29_nobody_to_name_is_a_zero_report_or_nothing(titled: City) -> None:
     begin_empty(titled)
     assert titled.ended_at("county_round") == ["End_zero"]
