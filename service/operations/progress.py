@@ -6,7 +6,7 @@ from typing import Any
 from service.campaign import progress
 from service.campaign.calendar import parse_day
 from service.engine.model import Json
-from service.errors import Text
+from service.errors import Invalid, Text
 from service.operations.registry import Context, operation
 
 
@@ -92,7 +92,12 @@ def set_targets(
     origin: str,
     reason: str | None = None,
 ) -> Json:
-    """Keep the list of `unit` and `level` in a form's rows (R11); returns its length."""
+    """Keep the list of `unit` and `level` in a form's rows (R11); returns its length.
+
+    A body without units of its own lists none and says why. Raises `Invalid` for none without a reason.
+    """
+    if not rows and not (reason or "").strip():
+        raise Invalid(Text("没有创建对象的，须写明理由", "Who lists no unit says why"))
     return progress.set_targets(
         context.connection,
         plan_year,

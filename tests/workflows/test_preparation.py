@@ -123,6 +123,14 @@ def test_r11_targets_may_be_more_than_places_and_are_kept(begun: City) -> None:
     }
 
 
+def test_r11_a_body_without_units_lists_none_and_says_why(begun: City) -> None:
+    with pytest.raises(Invalid):
+        begun.do("education", "do_targets", "submit", targets(begun))
+    begun.do("education", "do_targets", "submit", targets(begun) | {"reason": "本系统没有所属单位"})
+    begun.settle()
+    assert delivered(begun, "education")["creation_targets"][0] == "submitted"
+
+
 def scheme_items(city: City, who: str) -> set[str]:
     view = city.task(who, "do_scheme")
     assert view.form is not None
