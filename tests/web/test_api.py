@@ -1,0 +1,299 @@
+"""The REST API as a stranger finds it: its description, its errors, and a procedure of one's own run to its end."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from service.identity import tokens
+from service.system import System
+from tests.town import add_organisation, add_person, deploy
+from web.app import create_app
+
+ROOT = Path(__file__).resolve().parents[2]
+LEAVE = ROOT / "tests" / "procedures" / "leave"
+
+
+class Stranger:
+    """Somebody with an address and a token, and nothing else of ours."""
+
+    def __init__(self, address: str, token: str) -> None:
+        self.address, self.token = address, token
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        return self.send(method, path, data, **{"Content-Type": "application/json", **headers})
+
+    def send(self, method: str, path: str, data: bytes | None, **headers: str) -> Any:
+        request = urllib.request.Request(f"{self.address}/api/v1{path}", data, method=method)
+        for name, value in {"Authorization": f"Bearer {self.token}", **headers}.items():
+            request.add_header(name.replace("_", "-"), value)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                content = answer.read()
+        except urllib.error.HTTPError as error:
+            return {"status": error.code, "kind": error.headers["Content-Type"], **json.loads(error.read())}
+        return json.loads(content) if content else None
+
+    def deploy(self, folder: Path) -> Any:
+        edge = "edge-of-parts"
+        parts = []
+        for path in sorted(one for one in folder.rglob("*") if one.is_file()):
+            name = path.relative_to(folder).as_posix()
+            head = (
+                f'--{edge}\r\nContent-Disposition: form-data; name="{name}"; filename="{path.name}"\r\n\r\n'
+            )
+            parts.append(head.encode() + path.read_bytes() + b"\r\n")
+        content = b"".join(parts) + f"--{edge}--\r\n".encode()
+        return self.send(
+            "POST", "/deployments", content, Content_Type=f"multipart/form-data; boundary={edge}"
+        )
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Any:
+    """Run `chuanglv` with a data folder of its own."""
+    environment = {**os.environ, "CHUANGLV_DATA": str(tmp_path), "CHUANGLV_PASSWORD": "plum-wind-lantern-42"}
+
+    def run(*words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "service.cli", *words],
+            env=environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    run.environment = environment
+    return run
+
+
+@pytest.fixture
+def address(command: Any) -> Iterator[str]:
+    """A served empty installation with a movable clock."""
+    command("migrate", "--movable-clock")
+    for name in ("lin", "hua", "boss"):
+        command("person", "add", name)
+    for duty in ("duty.publisher", "duty.administrator", "duty.process_administrator"):
+        command("person", "member", "lin", duty)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "service.cli", "serve", "--port", str(port)],
+        env=command.environment,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    found = f"http://127.0.0.1:{port}"
+    for _ in range(200):
+        try:
+            urllib.request.urlopen(f"{found}/health", timeout=2).close()
+            break
+        except OSError:
+            time.sleep(0.1)
+    yield found
+    server.terminate()
+    server.wait(15)
+
+
+def test_a_stranger_runs_a_procedure_of_their_own(address: str, command: Any) -> None:
+    lin = Stranger(address, command("token", "create", "lin"))
+    with urllib.request.urlopen(f"{address}/api/v1/openapi.json", timeout=10) as answer:
+        validate(json.load(answer))
+
+    published = lin.deploy(LEAVE)
+    assert published["deployment"]["in_force"]
+    bureau = lin.call("POST", "/organisations", {"code": "B1", "name": "水务局", "kind": "headquarters"})[
+        "id"
+    ]
+    for name, role in (("hua", "employee"), ("lin", "head"), ("boss", "director")):
+        command("person", "member", name, role, "B1")
+    hua, boss = (Stranger(address, command("token", "create", name)) for name in ("hua", "boss"))
+
+    form = hua.call("GET", "/process-definitions/leave/start-form")["form"]
+    assert {one["key"]: one["type"] for one in form["fields"]}["days"] == "number"
+    request = {"kind": "annual", "days": 5, "from_day": "2027-01-04", "reason": "探亲"}
+    started = hua.call(
+        "POST",
+        "/instances",
+        {"process": "leave", "data": request, "business_key": "L-1"},
+        Idempotency_Key="one",
+    )
+    again = hua.call(
+        "POST",
+        "/instances",
+        {"process": "leave", "data": request, "business_key": "L-1"},
+        Idempotency_Key="one",
+    )
+    assert again == started
+
+    (task,) = lin.call("GET", "/tasks")["rows"]
+    assert [one["id"] for one in lin.call("GET", f"/tasks/{task['id']}")["outcomes"]] == [
+        "approve",
+        "correct",
+        "refuse",
+    ]
+    lin.call("POST", f"/tasks/{task['id']}/claim")
+    lin.call("POST", f"/tasks/{task['id']}/complete", {"outcome": "correct", "opinion": "请写明去向"})
+    (correct,) = hua.call("GET", "/tasks")["rows"]
+    hua.call(
+        "POST", f"/tasks/{correct['id']}/complete", {"outcome": "submit", "data": {**request, "days": 6}}
+    )
+    (task,) = lin.call("GET", "/tasks")["rows"]
+    lin.call("POST", f"/tasks/{task['id']}/complete", {"outcome": "approve"})
+    (task,) = boss.call("GET", "/tasks")["rows"]
+    boss.call("POST", f"/tasks/{task['id']}/complete", {"outcome": "approve"})
+
+    (instance,) = lin.call("GET", "/instances?business_key=L-1")["rows"]
+    assert (instance["state"], instance["organisation_id"]) == ("completed", bureau)
+    history = lin.call("GET", f"/instances/{instance['id']}/history")
+    assert [
+        one["element_id"]
+        for one in history
+        if one["event"] == "completed" and one["element_type"] == "userTask"
+    ] == [
+        "Approve",
+        "Correct",
+        "Approve",
+        "Direct",
+    ]
+
+
+def test_the_clock_moves_through_the_api_and_tells_what_fired(address: str, command: Any) -> None:
+    lin = Stranger(address, command("token", "create", "lin"))
+    lin.deploy(LEAVE)
+    lin.call("POST", "/organisations", {"code": "B1", "name": "水务局", "kind": "headquarters"})
+    command("person", "member", "hua", "employee", "B1")
+    command("person", "member", "lin", "head", "B1")
+    hua = Stranger(address, command("token", "create", "hua"))
+    hua.call(
+        "POST",
+        "/instances",
+        {"process": "leave", "data": {"kind": "sick", "days": 1, "from_day": "2027-01-04", "reason": "病"}},
+    )
+    assert hua.call("POST", "/clock", {})["status"] == 403
+
+    fired: list[Any] = []
+    while not any(one["kind"] == "timer" for one in fired):
+        fired += lin.call("POST", "/clock", {})["fired"]
+
+    (instance,) = lin.call("GET", "/instances")["rows"]
+    assert instance["state"] == "completed"
+    assert [one["kind"] for one in fired].count("timer") == 1
+
+
+def test_a_broken_diagram_is_refused_with_file_line_and_element(
+    address: str, command: Any, tmp_path: Path
+) -> None:
+    lin = Stranger(address, command("token", "create", "lin"))
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    for path in LEAVE.rglob("*"):
+        if path.is_file():
+            target = folder / path.relative_to(LEAVE)
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(path.read_bytes().replace(b'level == "director"', b"level === 3"))
+
+    answer = lin.deploy(folder)
+
+    assert (answer["status"], answer["kind"]) == (422, "application/problem+json")
+    first = next(one for one in answer["problems"] if one["severity"] == "error")
+    assert (first["file"], first["element"]) == ("leave.bpmn", "f7")
+    assert first["line"] > 1
+    assert lin.call("GET", "/deployments") == []
+
+
+@pytest.fixture
+def api(system: System) -> Any:
+    """A test client with a deployed procedure and two people's tokens."""
+    deploy(system, LEAVE)
+    with system.database.write() as connection:
+        bureau = add_organisation(connection, "B1")
+        other = add_organisation(connection, "B2")
+    add_person(system, "employee", ("employee", bureau))
+    add_person(system, "head", ("head", bureau))
+    add_person(system, "stranger", ("head", other))
+    client = create_app(system, options={"TESTING": True}).test_client()
+    named = {
+        name: {"Authorization": f"Bearer {tokens.create_by_command(system, name, label='t', days=1)}"}
+        for name in ("employee", "head", "stranger")
+    }
+    return client, named
+
+
+REQUEST = {"kind": "annual", "days": 2, "from_day": "2027-01-04", "reason": "事"}
+
+
+def test_without_a_token_nothing_is_told(api: Any) -> None:
+    client, _ = api
+
+    answer = client.get("/api/v1/tasks")
+
+    assert answer.status_code == 403
+    assert answer.content_type == "application/problem+json"
+
+
+def test_wrong_fields_are_named_and_nothing_is_written(api: Any) -> None:
+    client, named = api
+
+    body = {"process": "leave", "data": {**REQUEST, "days": 99, "colour": "red"}}
+    answer = client.post("/api/v1/instances", json=body, headers=named["employee"])
+
+    assert answer.status_code == 422
+    assert set(answer.get_json()["fields"]) == {"days", "colour"}
+    assert client.get("/api/v1/instances", headers=named["employee"]).get_json()["rows"] == []
+
+
+def test_a_task_of_others_is_not_found_and_a_repeat_gets_the_first_answer(api: Any) -> None:
+    client, named = api
+    client.post("/api/v1/instances", json={"process": "leave", "data": REQUEST}, headers=named["employee"])
+    (task,) = client.get("/api/v1/tasks", headers=named["head"]).get_json()["rows"]
+    path = f"/api/v1/tasks/{task['id']}"
+
+    assert client.get(path, headers=named["stranger"]).status_code == 404
+    assert (
+        client.post(f"{path}/complete", json={"outcome": "approve"}, headers=named["stranger"]).status_code
+        == 404
+    )
+
+    key = {**named["head"], "Idempotency-Key": "k-1"}
+    first = client.post(f"{path}/complete", json={"outcome": "approve"}, headers=key)
+    repeated = client.post(f"{path}/complete", json={"outcome": "approve"}, headers=key)
+    late = client.post(f"{path}/complete", json={"outcome": "approve"}, headers=named["head"])
+
+    assert first.status_code == repeated.status_code == 200
+    assert first.get_json() == repeated.get_json()
+    assert late.status_code == 409
+    assert "head" in late.get_json()["detail"]
+
+
+def test_problems_speak_the_language_asked_for(api: Any) -> None:
+    client, named = api
+
+    english = client.get("/api/v1/tasks/none", headers={**named["head"], "Accept-Language": "en"}).get_json()
+    chinese = client.get("/api/v1/tasks/none", headers={**named["head"], "Accept-Language": "zh"}).get_json()
+
+    assert english["detail"].startswith("There is no such task")
+    assert chinese["detail"].startswith("没有这个任务")
+
+
+def test_an_unknown_query_parameter_is_refused(api: Any) -> None:
+    client, named = api
+
+    assert client.get("/api/v1/tasks?colour=red", headers=named["head"]).status_code == 422
