@@ -90,7 +90,9 @@ def form_data(view: TaskView, **changes: Any) -> dict[str, Any]:
     return data | changes
 
 
-def fill(city: City, unit: str, outcome: str = "submit", *, opinion: str | None = None, **changes: Any) -> None:
+def fill(
+    city: City, unit: str, outcome: str = "submit", *, opinion: str | None = None, **changes: Any
+) -> None:
     """Let the unit fill in and submit its application."""
     city.do(f"of-{unit}", "Fill", outcome, lambda view: form_data(view, **changes), opinion)
 
@@ -176,7 +178,9 @@ def report(city: City, unit: str, **changes: Any) -> None:
     city.do(f"of-{unit}", "Acknowledge", "acknowledge", {"received_by": "张三"})
 
 
-def inspect(city: City, unit: str, day: str = "2026-08-12", off: Points | None = None, **changes: Any) -> None:
+def inspect(
+    city: City, unit: str, day: str = "2026-08-12", off: Points | None = None, **changes: Any
+) -> None:
     """Take an inspection from the team to the unit's acknowledgement, both inspectors scoring alike."""
     form_team(city, day)
     if city_day(city.now()).isoformat() < day:
@@ -236,7 +240,10 @@ def post(city: City, who: str = "poster") -> None:
 def name_them(city: City, number: str | None = None) -> None:
     """Take a naming decision from its draft to the chair's signature."""
     city.do(
-        "clerk", "Draft", "submit", {"decision_heading": "决定", "decision_body": "命名", "given_number": number}
+        "clerk",
+        "Draft",
+        "submit",
+        {"decision_heading": "决定", "decision_body": "命名", "given_number": number},
     )
     city.do("head", "Countersign", "agree")
     city.do("chair", "Sign", "sign", {"list_checked": True})

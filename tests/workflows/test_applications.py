@@ -1,8 +1,10 @@
 """Applications: routing, the deadline at the office, prerequisites, corrections, withdrawal."""
 
+from datetime import date
+
 import pytest
 
-from service.campaign import titles
+from service.campaign import titles, windows
 from service.errors import Conflict, Invalid
 from service.identity import directory
 from service.store import procedure as tables
@@ -72,7 +74,9 @@ def test_r13_what_arrives_in_the_last_minute_is_in_time(applying: City) -> None:
 
 
 @pytest.mark.parametrize("accepted", [True, False])
-def test_r13_what_the_channel_sends_a_minute_later_is_late_and_is_decided(applying: City, accepted: bool) -> None:
+def test_r13_what_the_channel_sends_a_minute_later_is_late_and_is_decided(
+    applying: City, accepted: bool
+) -> None:
     city = applying
     arrive(city, "2026-08-11 00:00")
     mine = the_application(city, "school")
@@ -84,6 +88,32 @@ def test_r13_what_the_channel_sends_a_minute_later_is_late_and_is_decided(applyi
         assert the_application(city, "school").state == "inspecting"
     else:
         assert the_application(city, "school").state == "office_refused"
+
+
+@pytest.mark.parametrize(("body", "in_time"), [("education", True), ("sanyuan", False)])
+def test_r13_an_extension_holds_for_whom_it_was_decided(applying: City, body: str, in_time: bool) -> None:
+    city = applying
+    begin(city, "school")
+    city.move_to("2026-07-20 10:00")
+    fill(city, "school")
+    review(city, "education")
+    with city.system.database.write() as connection:
+        windows.extend(
+            connection,
+            the_application(city, "school").plan_year_id,
+            "submission",
+            extended_to=date(2026, 8, 12),
+            authority="市创绿组委会",
+            reason="暴雨",
+            document_number="延1",
+            decided_on=date(2026, 7, 20),
+            at=city.system.now(connection),
+            by=None,
+            organisation_id=city.bodies[body],
+        )
+    city.move_to("2026-08-12 23:59")
+    forward(city, "education")
+    assert the_application(city, "school").in_time is in_time
 
 
 def test_r13_a_late_correction_needs_no_second_decision(applying: City) -> None:
@@ -457,7 +487,9 @@ def test_a_withdrawn_unit_may_apply_again_in_the_same_year(applying: City) -> No
 def test_an_application_starts_from_the_profile_and_the_last_one(applying: City) -> None:
     city = applying
     with city.system.database.write() as connection:
-        directory.update_profile(connection, city.units["school"], {"students": 800}, version=1, at=city.now())
+        directory.update_profile(
+            connection, city.units["school"], {"students": 800}, version=1, at=city.now()
+        )
     begin(city, "school")
     city.move_to("2026-07-02 09:00")
     fill(city, "school", honours="市级文明校园", students=900)

@@ -141,9 +141,7 @@ def test_the_chair_may_ask_for_another_vote_and_the_office_may_leave_units_out(a
             "Compile",
             "submit",
             lambda view, included=included: {
-                "candidates": rows_of(
-                    view, "candidates", included=lambda row: included and row.id == school
-                ),
+                "candidates": rows_of(view, "candidates", included=lambda row: included and row.id == school),
                 "meeting_day": "2026-09-15",
             },
         )
@@ -163,7 +161,9 @@ def test_a_deliberation_may_be_cancelled_or_approve_nobody(applying: City) -> No
 
 
 @pytest.mark.parametrize(("mode", "state"), [("target", "approved"), ("cap", "waitlisted")])
-def test_beyond_the_places_a_cap_makes_wait_and_a_target_does_not(applying: City, mode: str, state: str) -> None:
+def test_beyond_the_places_a_cap_makes_wait_and_a_target_does_not(
+    applying: City, mode: str, state: str
+) -> None:
     decide(applying, "quota_mode", mode)
     split(applying, education=0, sanyuan=1)
     city = scored(applying)

@@ -38,7 +38,9 @@ def test_w_every_work_item_of_a_kind_has_an_indicator_and_each_sheet_totals_100(
     wanted = {one["code"] for one in ITEMS if not one.get("kinds") or kind in one["kinds"]}
     assert wanted <= scored
     assert sum(one.full_score for one in sheet.indicators if one.module != indicators.BONUS) == 100
-    assert sum(one.full_score for one in sheet.indicators if one.module == indicators.BONUS) == sheet.bonus_limit
+    assert (
+        sum(one.full_score for one in sheet.indicators if one.module == indicators.BONUS) == sheet.bonus_limit
+    )
 
 
 def test_w37_iso_14001_is_a_bonus_and_never_a_veto() -> None:
@@ -118,7 +120,9 @@ def test_r14_who_has_a_relation_to_the_unit_is_not_offered_and_not_taken(applyin
     with pytest.raises(Invalid, match="可选范围"):
         form_team(city)
     with city.system.database.read() as connection:
-        found = inspections.conflicted(connection, city.units["school"], [one.id for one in city.people.values()])
+        found = inspections.conflicted(
+            connection, city.units["school"], [one.id for one in city.people.values()]
+        )
     assert "配偶在该校任教" in found[city.people["inspector-3"].id].zh
 
 
