@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, func, select
 
+from service.engine.decisions import DecisionTable, Rule
 from service.engine.expressions import Expression
 from service.engine.extensions import BPMN
 from service.engine.fields import Field, Form
@@ -112,7 +113,8 @@ def _in_file(path: str, old: bytes, new: bytes, before: Procedure, after: Proced
         return _form(path, before.forms.get(key), after.forms.get(key))
     if path.endswith(".toml"):
         return _toml(path, old, new)
-    return []
+    key = path.rpartition("/")[2].removesuffix(".dmn")
+    return _decision(path, before.decisions.get(key), after.decisions.get(key))
 
 
 def _process(path: str, before: ProcessDefinition, after: ProcessDefinition) -> list[Difference]:
@@ -221,6 +223,40 @@ def _form(path: str, before: Form | None, after: Form | None) -> list[Difference
         elif old[key] != new[key]:
             found.append(_changed(path, key, "字段", "the field", old[key], new[key]))
     return found
+
+
+def _decision(path: str, before: DecisionTable | None, after: DecisionTable | None) -> list[Difference]:
+    if before is None or after is None:
+        return []
+    found = []
+    if before.hit_policy != after.hit_policy:
+        found.append(_changed(path, None, "规则", "hit policy", before.hit_policy, after.hit_policy))
+    columns = [
+        (tuple(f"{one.label}={one.expression.source}" for one in table.inputs), table.outputs)
+        for table in (before, after)
+    ]
+    if columns[0] != columns[1]:
+        found.append(_changed(path, None, "列", "columns", *columns))
+    old, new = ({rule.id: _row(rule) for rule in table.rules} for table in (before, after))
+    for key in [*old, *(one for one in new if one not in old)]:
+        if key not in new:
+            found.append(
+                Difference(path, key, "removed", Text(f"删除一行：{old[key]}", f"a row is gone: {old[key]}"))
+            )
+        elif key not in old:
+            found.append(
+                Difference(path, key, "added", Text(f"新增一行：{new[key]}", f"a new row: {new[key]}"))
+            )
+        elif old[key] != new[key]:
+            found.append(_changed(path, key, "一行", "a row", old[key], new[key]))
+    if list(old) != list(new) and old.keys() == new.keys():
+        found.append(Difference(path, None, "changed", Text("行的顺序变了", "the order of the rows changed")))
+    return found
+
+
+def _row(rule: Rule) -> str:
+    tests = "，".join("任意" if cell is None else cell.source for cell in rule.cells)
+    return f"{tests} → {'，'.join(one.source for one in rule.outputs)}"
 
 
 def _field(field: Field) -> str:

@@ -120,7 +120,7 @@ def test_a_problem_leads_to_its_element(desk: Desk, visit: Visit, designer: Pers
     open_diagram(page, draft, "desk.bpmn", "Check")
     page.locator("#properties [data-key='cl:due']").fill("someday")
     page.keyboard.press("Tab")
-    assert save(page).startswith("已保存，本图有")
+    assert save(page).startswith("已保存，本文件有")
     page.goto(f"/designer/drafts/{draft}")
     page.locator("[data-problems] a", has_text="Check").first.click()
     page.wait_for_selector("body[data-ready]")
@@ -174,3 +174,16 @@ def test_pages_of_the_studio_are_accessible(desk: Desk, visit: Visit, designer: 
         page.wait_for_selector("body[data-ready]")
     assert not too_wide(page)
     assert audit(page) == []
+
+
+def test_a_decision_table_is_edited_as_a_table(desk: Desk, visit: Visit, designer: Person) -> None:
+    draft = draft_of_the_campaign(desk, designer)
+    page = visit(designer)
+    page.goto(f"/designer/drafts/{draft}/edit/decisions/validity.dmn")
+    page.wait_for_selector("body[data-ready]")
+    page.locator("td.output-cell").first.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type('"validity_other"')
+    assert save(page) == "已保存，检查通过"
+    page.goto(f"/designer/drafts/{draft}/changes")
+    expect(page.locator("main")).to_contain_text('"validity_other"')

@@ -214,7 +214,10 @@ def edit(draft_id: str, path: str) -> ResponseReturnValue:
     if path.endswith(".bpmn") and request.args.get("as") != "text" and b"BPMNDiagram" in data:
         security.allow_editor_styles()
         return render_template("designer/diagram.html", **common, known=_vocabulary(files, procedure))
-    drawn = path.endswith(".bpmn") and b"BPMNDiagram" in data
+    if path.endswith(".dmn") and request.args.get("as") != "text":
+        security.allow_preview_styles()
+        return render_template("designer/decision.html", **common)
+    drawn = path.endswith(".dmn") or (path.endswith(".bpmn") and b"BPMNDiagram" in data)
     return render_template(
         "designer/text.html",
         **common,
@@ -390,6 +393,7 @@ def _names(files: Mapping[str, bytes]) -> dict[str, Text]:
     procedure = _check(files)
     names = {path: Text(path.rpartition("/")[2], path.rpartition("/")[2]) for path in files}
     names |= {one.file: one.name for one in procedure.processes.values()}
+    names |= {one.file: one.name for one in procedure.decisions.values()}
     return names | {one.file: one.title for one in procedure.forms.values()}
 
 

@@ -7,7 +7,8 @@ import Modeler from 'bpmn-js/lib/Modeler';
 import NavigatedViewer from 'bpmn-js/lib/NavigatedViewer';
 import { request, toast } from './base.js';
 import moddle from './designer/moddle.json';
-import { Properties, h, keepListVariables } from './designer/properties.js';
+import { Properties, keepListVariables } from './designer/properties.js';
+import { connectSave } from './designer/saving.js';
 import { supportedModule } from './designer/supported.js';
 import { t, translateModule } from './designer/words.js';
 
@@ -15,7 +16,7 @@ const place = document.querySelector('[data-designer]');
 const editable = place.dataset.editable === 'yes';
 const known = JSON.parse(document.getElementById('known').textContent);
 const status = document.querySelector('[data-state]');
-const buttons = Object.fromEntries(['save', 'undo', 'redo', 'fit'].map((name) => [name, document.querySelector(`[data-${name}]`)]));
+const buttons = Object.fromEntries(['undo', 'redo', 'fit'].map((name) => [name, document.querySelector(`[data-${name}]`)]));
 const Editor = editable ? Modeler : NavigatedViewer;
 const modeler = new Editor({
   container: '#canvas',
@@ -23,8 +24,6 @@ const modeler = new Editor({
   additionalModules: editable ? [translateModule, supportedModule] : [translateModule],
 });
 new Properties(modeler, document.getElementById('properties'), known, editable);
-let version = place.dataset.version;
-let dirty = false;
 
 function leadTo(id) {
   const element = modeler.get('elementRegistry').get(id);
@@ -56,47 +55,6 @@ function mark(ids) {
   for (const id of marked) canvas.addMarker(id, 'is-problem');
 }
 
-function listProblems(problems) {
-  const list = document.querySelector('[data-problems]');
-  const none = document.querySelector('[data-none]');
-  list.replaceChildren(...problems.map((one) => h('li', { 'data-element': one.element ?? '' },
-    h('span', {}, h('span', { class: `cl-badge cl-badge--${one.severity === 'error' ? 'stop' : 'soon'}` }, one.severity === 'error' ? t('错误', 'Error') : t('提醒', 'Warning'))),
-    h('span', {}, one.text),
-    h('span', { class: 'cl-where' }, one.element ? h('a', { href: `#${one.element}`, 'data-goto': one.element }, one.element) : '', one.line ? ` ${t(`第 ${one.line} 行`, `line ${one.line}`)}` : ''))));
-  if (none) none.hidden = problems.length > 0;
-  else if (!problems.length) list.append(h('li', {}, h('span', {}, '✓'), h('span', {}, t('没有发现问题。', 'Nothing is wrong.'))));
-  mark(problems.map((one) => one.element));
-}
-
-async function save() {
-  if (!dirty) {
-    toast(t('没有改动，不用保存', 'Nothing was changed'), 'info');
-    return;
-  }
-  buttons.save.setAttribute('aria-busy', 'true');
-  status.textContent = t('正在保存…', 'Saving…');
-  try {
-    const { xml } = await modeler.saveXML({ format: true });
-    const body = new FormData();
-    body.set('version', version);
-    body.set('content', xml);
-    const answer = await request(place.dataset.saveTo, { method: 'POST', body });
-    const said = await answer.json();
-    if (!answer.ok) throw new Error(said.text);
-    version = said.version;
-    dirty = false;
-    listProblems(said.problems);
-    const errors = said.problems.filter((one) => one.severity === 'error').length;
-    status.textContent = t('已保存', 'Saved') + (errors ? t(`，本图有 ${errors} 处错误`, `; ${errors} errors in this diagram`) : t('，检查通过', '; the check is clean'));
-    toast(status.textContent, errors ? 'soon' : 'ok');
-  } catch (error) {
-    status.textContent = t('没有保存', 'Not saved');
-    toast(error.message, 'stop');
-  } finally {
-    buttons.save.removeAttribute('aria-busy');
-  }
-}
-
 document.addEventListener('click', (event) => {
   const goal = event.target.closest('[data-goto]');
   if (goal && leadTo(goal.dataset.goto)) {
@@ -124,22 +82,13 @@ if (location.hash) leadTo(decodeURIComponent(location.hash.slice(1)));
 buttons.fit.addEventListener('click', () => modeler.get('canvas').zoom('fit-viewport', 'auto'));
 if (editable) {
   const stack = modeler.get('commandStack');
-  buttons.save.disabled = false;
-  buttons.save.addEventListener('click', save);
+  const saving = connectSave(place, async () => (await modeler.saveXML({ format: true })).xml, { mark });
   buttons.undo.addEventListener('click', () => stack.undo());
   buttons.redo.addEventListener('click', () => stack.redo());
   modeler.get('eventBus').on('commandStack.changed', () => {
-    dirty = stack.canUndo();
     buttons.undo.disabled = !stack.canUndo();
     buttons.redo.disabled = !stack.canRedo();
-    if (dirty) status.textContent = t('有改动尚未保存', 'Unsaved changes');
+    saving.touched(stack.canUndo());
   });
-  document.addEventListener('keydown', (event) => {
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 's') {
-      event.preventDefault();
-      save();
-    }
-  });
-  addEventListener('beforeunload', (event) => { if (dirty) event.preventDefault(); });
 }
 document.body.dataset.ready = 'yes';

@@ -1,4 +1,5 @@
 // The properties panel: what an element says to the engine, in plain words. Every change is one undoable command.
+import { h } from './elements.js';
 import { t } from './words.js';
 
 const EVENTS = ['bpmn:StartEvent', 'bpmn:EndEvent', 'bpmn:IntermediateCatchEvent', 'bpmn:IntermediateThrowEvent', 'bpmn:BoundaryEvent'];
@@ -25,19 +26,6 @@ const KINDS = {
   'bpmn:SequenceFlow': t('连线', 'Flow'),
   'bpmn:Task': t('未定类型的任务', 'Task without a kind'),
 };
-
-/** Makes an element: `h('p', {class: 'x'}, 'text', child)`; attributes that are false or null are left out. */
-export function h(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith('on')) made.addEventListener(key.slice(2), value);
-    else if (key === 'value') made.value = value ?? '';
-    else if (key === 'checked' || key === 'selected' || key === 'disabled') made[key] = Boolean(value);
-    else if (value !== false && value !== null && value !== undefined) made.setAttribute(key, value);
-  }
-  made.append(...children.filter((one) => one !== null && one !== undefined && one !== false));
-  return made;
-}
 
 export class Properties {
   constructor(modeler, place, known, editable) {
