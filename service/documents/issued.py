@@ -15,7 +15,7 @@ from service.documents.wording import Wording
 from service.errors import NotFound, Text
 from service.forms import ROW
 from service.identity import duties, organisations, people
-from service.identity.access import may_see_matter, redacted_names
+from service.identity.access import may_see_matter, redacted_names, roles_in_force, visible_matters
 from service.identity.people import Person
 from service.inbox import Shown
 from service.store import procedure as tables
@@ -281,7 +281,7 @@ def certificate(system: System, person: Person, title_id: str) -> Certificate:
     """Return the certificate of a title: for its unit, the body that named it, and who reads its matter."""
     with system.database.read() as connection:
         held = titles.get(connection, title_id)
-        if not _may_print(system, connection, person, held):
+        if held.id not in _printable(system, connection, person, [held]):
             raise _unknown()
         level = _level(connection, held)
         entry = wording.of_layout(
@@ -320,6 +320,7 @@ def title_rows(system: System, person: Person, *, mine: bool = False) -> list[Ti
         names = redacted_names(connection, person, {one.unit_id for one in found})
         labels = {one.code: one.label for one in register.levels(connection)}
         open_names = organisations.names(connection, {one.unit_id for one in found})
+        printable = _printable(system, connection, person, found)
         rows = []
         for one in found:
             verdict = register.verdict_of(one, day, replaced=False)
@@ -334,7 +335,7 @@ def title_rows(system: System, person: Person, *, mine: bool = False) -> list[Ti
                     valid_to=one.valid_to,
                     state=register.VERDICTS[verdict],
                     verdict=verdict,
-                    printable=_may_print(system, connection, person, one),
+                    printable=one.id in printable,
                 )
             )
         return rows
@@ -528,22 +529,27 @@ def _level(connection: Connection, held: Title) -> Text:
     return labels.get(held.level, Text(held.level, held.level))
 
 
-def _may_print(system: System, connection: Connection, person: Person, held: Title) -> bool:
+def _printable(system: System, connection: Connection, person: Person, found: list[Title]) -> set[str]:
+    """Return the ids of the titles whose certificate a person may print.
+
+    That is: for the unit itself, for the body that named it, and for who may read its matter or all matters,
+    unless the unit is one whose name they may not know.
+    """
     seats = person.organisation_ids
-    if held.unit_id in seats or (held.namer_id is not None and held.namer_id in seats):
-        return True
-    if any(person.has(one) for one in duties.READS_ALL):
-        return not _hidden(connection, person, held)
-    if held.matter_id is None or not may_see_matter(
-        connection, person, held.matter_id, system.now(connection)
-    ):
-        return False
-    return not _hidden(connection, person, held)
-
-
-def _hidden(connection: Connection, person: Person, held: Title) -> bool:
-    read = redacted_names(connection, person, [held.unit_id])
-    return read != organisations.names(connection, [held.unit_id])
+    units = {one.unit_id for one in found}
+    names, full = redacted_names(connection, person, units), organisations.names(connection, units)
+    reads_all = any(person.has(one) for one in duties.READS_ALL)
+    condition = visible_matters(connection, person, roles_in_force(connection), system.now(connection))
+    asked = [one.matter_id for one in found if one.matter_id is not None]
+    seen = select(tables.matter.c.id).where(tables.matter.c.id.in_(asked), condition)
+    matters_read = set(connection.scalars(seen)) if asked and not reads_all else set()
+    return {
+        one.id
+        for one in found
+        if one.unit_id in seats
+        or (one.namer_id is not None and one.namer_id in seats)
+        or (names[one.unit_id] == full[one.unit_id] and (reads_all or one.matter_id in matters_read))
+    }
 
 
 def _require_matter(system: System, connection: Connection, person: Person, matter_id: str) -> None:
