@@ -87,11 +87,15 @@ def seats_of(persons: Iterable[Person]) -> dict[str, list[str]]:
         roles = roles_in_force(connection)
     found: dict[str, list[str]] = {}
     for person in persons:
-        held = found.setdefault(person.id, [])
+        held: dict[str, list[str]] = {}
         for one in person.memberships:
             label = duties.LABELS.get(one.role) or (roles[one.role].label if one.role in roles else None)
             if label is not None:
-                held.append(" · ".join(part for part in (one.organisation_name, say(label)) if part))
+                held.setdefault(one.organisation_name, []).append(say(label))
+        found[person.id] = [
+            " · ".join(part for part in (organisation, gettext("、").join(names)) if part)
+            for organisation, names in held.items()
+        ]
     return found
 
 
