@@ -67,7 +67,7 @@ def allow_editor_styles() -> None:
 
 
 def allow_preview_styles() -> None:
-    """Let this answer's page use style elements: only the form editor's code fields need it."""
+    """Let this answer's page use style elements: only the editors of decision tables and forms need it."""
     g.chuanglv_policy = EDITOR_POLICY | {"style-src": "'self' 'unsafe-inline'"}
 
 
@@ -78,7 +78,9 @@ def _name_request() -> None:
 def _protect(response: Response) -> Response:
     policy: dict[str, str] = g.get("chuanglv_policy", POLICY)
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", "; ".join(f"{name} {value}" for name, value in policy.items()))
+    headers.setdefault(
+        "Content-Security-Policy", "; ".join(f"{name} {value}" for name, value in policy.items())
+    )
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("X-Frame-Options", "DENY")
     headers.setdefault("Referrer-Policy", "same-origin")
@@ -91,8 +93,10 @@ def _protect(response: Response) -> Response:
     if request.endpoint == "static" and "/dist/" in request.path:
         headers["Cache-Control"] = "public, max-age=31536000, immutable"
     elif "Cache-Control" not in headers or request.endpoint != "static":
-        headers["Cache-Control"] = "no-store" if response.mimetype == "text/html" else headers.get(
-            "Cache-Control", "private, no-cache"
+        headers["Cache-Control"] = (
+            "no-store"
+            if response.mimetype == "text/html"
+            else headers.get("Cache-Control", "private, no-cache")
         )
     return response
 
