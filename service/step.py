@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import Connection, Result, RowMapping, bindparam, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from service import history, incidents, recording
@@ -26,6 +26,14 @@ T = TypeVar("T")
 TRIES = 6
 
 _INSTANCE = select(tables.instance).where(tables.instance.c.id == bindparam("instance_id")).with_for_update()
+_INSTANCE_OF = (
+    select(tables.instance)
+    .where(
+        tables.instance.c.id
+        == select(tables.task.c.instance_id).where(tables.task.c.id == bindparam("task_id")).scalar_subquery()
+    )
+    .with_for_update()
+)
 _VERSION = select(tables.instance.c.version).where(tables.instance.c.id == bindparam("instance_id"))
 _INSERT_HISTORY = insert(tables.history)
 _CHANGED = (
@@ -51,15 +59,29 @@ class Stale(Exception):
     """Another process moved the instance between reading and writing; the whole step is tried again."""
 
 
-def attempt(system: System, instance_id: str, work: Callable[[Transaction], T]) -> T:
+def attempt(
+    system: System, instance: str | Callable[[Connection], str], work: Callable[[Transaction], T]
+) -> T:
     """Run `work` in a transaction that holds the instance, again when another process was faster.
 
-    When the engine cannot go on, nothing of `work` is kept and an incident is written. Raises `EngineIncident`
-    then, `Conflict` after too many tries, and what `work` raises.
+    `instance` is its id, or finds it: SQLite has to know whose lock to hold before `work` begins, on PostgreSQL
+    `work` locks the row itself. When the engine cannot go on, nothing of `work` is kept and an incident is
+    written. Raises `EngineIncident` then, `Conflict` after too many tries, and what `work` raises.
     """
+
+    def named(connection: Connection) -> str:
+        return instance if isinstance(instance, str) else instance(connection)
+
+    held = ""
+    if system.database.is_sqlite:
+        if isinstance(instance, str):
+            held = instance
+        else:
+            with system.database.read() as connection:
+                held = instance(connection)
     for _ in range(TRIES):
         try:
-            with system.database.instance_lock(instance_id), system.database.transaction() as transaction:
+            with system.database.instance_lock(held), system.database.transaction() as transaction:
                 return work(transaction)
         except Stale:
             continue
@@ -67,7 +89,7 @@ def attempt(system: System, instance_id: str, work: Callable[[Transaction], T]) 
             with system.database.write() as connection:
                 incidents.report(
                     connection,
-                    instance_id=instance_id,
+                    instance_id=named(connection),
                     element_id=error.element,
                     text=error.text,
                     facts={},
@@ -98,7 +120,16 @@ def refuse(error: EngineIncident) -> Conflict:
 
 def locked_row(connection: Connection, instance_id: str) -> RowMapping:
     """Return all columns of an instance, its row locked (PostgreSQL). Raises `NotFound`."""
-    row = connection.execute(_INSTANCE, {"instance_id": instance_id}).mappings().one_or_none()
+    return _found(connection.execute(_INSTANCE, {"instance_id": instance_id}))
+
+
+def locked_row_of(connection: Connection, task_id: str) -> RowMapping:
+    """Return all columns of a task's instance, its row locked (PostgreSQL). Raises `NotFound`."""
+    return _found(connection.execute(_INSTANCE_OF, {"task_id": task_id}))
+
+
+def _found(result: Result[Any]) -> RowMapping:
+    row = result.mappings().one_or_none()
     if row is None:
         raise NotFound(Text("没有这个流程实例", "There is no such process instance"))
     return row

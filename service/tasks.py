@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from service import clock, files, filling, forms
@@ -17,7 +17,7 @@ from service.identity import people
 from service.identity.access import may_see_matter
 from service.identity.people import Person
 from service.rights import holds, may_do
-from service.step import Stale, Step, attempt, locked_row, refuse, write_step
+from service.step import Stale, Step, attempt, locked_row, locked_row_of, refuse, write_step
 from service.store import procedure as tables
 from service.store.database import Transaction
 from service.submissions import Submission
@@ -269,14 +269,18 @@ def _on_task(
     work: Callable[[Transaction, RowMapping, _Opened], Completed],
     idempotency_key: str | None,
 ) -> Completed:
-    with system.database.read() as connection:
-        instance_id = connection.scalar(_INSTANCE_OF, {"this": task_id})
-    if instance_id is None:
-        raise _unknown()
+    def instance_of(connection: Connection) -> str:
+        instance_id: str | None = connection.scalar(_INSTANCE_OF, {"this": task_id})
+        if instance_id is None:
+            raise _unknown()
+        return instance_id
 
     def attempt_once(transaction: Transaction) -> Completed:
         connection = transaction.connection
-        instance = locked_row(connection, instance_id)
+        try:
+            instance = locked_row_of(connection, task_id)
+        except NotFound as error:
+            raise _unknown() from error
         row = connection.execute(_TASK, {"this": task_id}).mappings().one()
         at = system.now(connection)
         if row["state"] != "open":
@@ -291,7 +295,7 @@ def _on_task(
         return work(transaction, row, opened)
 
     try:
-        result = attempt(system, instance_id, attempt_once)
+        result = attempt(system, instance_of, attempt_once)
     except EngineIncident as error:
         raise refuse(error) from error
     except IntegrityError as error:

@@ -79,7 +79,7 @@ def measure(url: str, floor_url: str, quick: bool) -> dict[str, Any]:
     """Return the figures of one database."""
     say(f"{url.partition(':')[0]}: set up")
     settings = Settings(data=Path(tempfile.gettempdir()), database_url=url, secret=b"b" * 48)
-    installations.migrate(settings, movable_clock=True)
+    installations.migrate(settings)
     system = System(settings, Database(url))
     deploy(system, HERE / "model")
     with system.database.write() as connection:
