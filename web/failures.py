@@ -22,6 +22,7 @@ STATUS: Mapping[type[AppError], int] = {
 }
 TITLES: Mapping[int, Text] = {
     400: Text("请求没有被接受", "The request was not accepted"),
+    401: Text("请重新登录", "Please sign in again"),
     403: Text("您不能这样做", "You may not do this"),
     404: Text("没有这个页面", "There is no such page"),
     405: Text("不能这样打开", "It cannot be opened this way"),

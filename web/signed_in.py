@@ -6,11 +6,12 @@ from flask import Flask, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
 
-from service.errors import Text
+from service.errors import Forbidden, Text
 from service.identity import sessions
 from service.identity.people import Person
 from web import session_cookie
 from web.context import current_system
+from web.failures import answer
 from web.language import say
 
 #: Pages anybody may open; the API asks for its own tokens.
@@ -85,6 +86,13 @@ def _ask() -> ResponseReturnValue:
             "You were signed out; sign in again, the page keeps its content",
         )
         return jsonify(text=say(text), fields={}), 401
+    if request.method == "POST" and request.endpoint != "session.sign_out":
+        text = Text(
+            "登录已过期，没有执行任何操作。请在新窗口重新登录，再用浏览器的“后退”回到刚才的页面提交，填写的内容还在。",
+            "You were signed out; nothing was done. Sign in in a new window, then go back and send the page again: "
+            "what you typed is still there.",
+        )
+        return answer(Forbidden(text), 401)
     wanted = request.full_path.rstrip("?") if request.method == "GET" else None
     target = wanted if wanted and wanted != "/" else None
     return redirect(url_for("session.sign_in", next=target))

@@ -128,3 +128,14 @@ def test_a_script_whose_sign_in_is_over_is_told_so(sqlite_desk: Desk) -> None:
     answer = sqlite_desk.visitor().get("/inbox", headers={"X-Requested-With": "fetch"})
     assert answer.status_code == 401
     assert "重新登录" in answer.json["text"]
+
+
+def test_a_form_sent_after_the_sign_in_is_over_says_how_to_go_on(sqlite_desk: Desk) -> None:
+    visitor = sqlite_desk.visitor(sqlite_desk.clerk)
+    task_id = sqlite_desk.begin(visitor)
+    visitor.get(f"/tasks/{task_id}")
+    visitor.client.delete_cookie("chuanglv_session")
+    answer = visitor.post(f"/tasks/{task_id}/complete", {"_outcome": "send"})
+    assert answer.status_code == 401
+    assert "填写的内容还在" in answer.text
+    assert visitor.post("/sign-out").status_code == 302
