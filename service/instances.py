@@ -168,7 +168,7 @@ def start(
         started = attempt(system, new_id(), work)
     except EngineIncident as error:
         raise refuse(error) from error
-    except IntegrityError as error:
+    except IntegrityError:
         with system.database.read() as connection:
             known = _started_before(connection, person, idempotency_key or "")
         if known is None:

@@ -15,7 +15,12 @@ def read() -> str | None:
 def write(answer: Response, token: str) -> None:
     """Let the browser keep the token until it is closed."""
     answer.set_cookie(
-        NAME, token, httponly=True, samesite="Lax", secure=current_app.config["SESSION_COOKIE_SECURE"], path="/"
+        NAME,
+        token,
+        httponly=True,
+        samesite="Lax",
+        secure=current_app.config["SESSION_COOKIE_SECURE"],
+        path="/",
     )
 
 

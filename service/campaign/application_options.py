@@ -95,7 +95,9 @@ def applications_to_judge(context: SourceContext, parameter: str | None) -> list
     if context.plan_year_id is None or level is None:
         return []
     states = (parameter or "").split()
-    found = applications.list_applications(context.connection, context.plan_year_id, level=level, states=states)
+    found = applications.list_applications(
+        context.connection, context.plan_year_id, level=level, states=states
+    )
     found.sort(key=lambda one: (one.recommender_id, -(one.score or 0), one.id))
     names = _names(context, found)
     ranks: dict[str, int] = {}
@@ -182,7 +184,11 @@ def notice_objections(context: SourceContext, parameter: str | None) -> list[Row
     for one in notices.objections(context.connection, notice_id):
         facts.setdefault(one.application_id, []).append(one.facts)
     return [
-        Row(one.application_id, Text(one.posted_name, one.posted_name), {"facts": "；".join(facts[one.application_id])})
+        Row(
+            one.application_id,
+            Text(one.posted_name, one.posted_name),
+            {"facts": "；".join(facts[one.application_id])},
+        )
         for one in notices.items(context.connection, notice_id)
         if one.state == notices.HELD and one.application_id in facts
     ]
@@ -204,7 +210,9 @@ def _sheet(context: SourceContext) -> indicators.Sheet | None:
 def _listed(context: SourceContext, parameter: str | None) -> Sequence[applications.Application]:
     given: Any = context.variables.get(parameter or "items") or []
     known = set(
-        context.connection.scalars(select(application.c.id).where(application.c.id.in_(list(given)))) if given else ()
+        context.connection.scalars(select(application.c.id).where(application.c.id.in_(list(given))))
+        if given
+        else ()
     )
     return [applications.get(context.connection, one) for one in given if one in known]
 

@@ -142,7 +142,9 @@ def body_of_kind(connection: Connection, kind: str, day: date) -> str:
     """Return the one organisation of a kind that is in being on `day`. Raises `NotFound`."""
     found = _bodies(connection, kind, None, day)
     if not found:
-        raise NotFound(Text(f"没有类别为 {kind} 的机构", f"There is no organisation of kind {kind}"), kind=kind)
+        raise NotFound(
+            Text(f"没有类别为 {kind} 的机构", f"There is no organisation of kind {kind}"), kind=kind
+        )
     return found[0]
 
 
@@ -239,7 +241,8 @@ def standing(
     above = max([first, *(index + 1 for index in counting)])
     return Standing(
         holds=any(
-            one.level == mine.level and (one.counts_on(day) or one.state in ("suspended", "pending_reinspection"))
+            one.level == mine.level
+            and (one.counts_on(day) or one.state in ("suspended", "pending_reinspection"))
             for one in held
         ),
         duplicate=_has_other(connection, mine),
@@ -334,9 +337,7 @@ def count_correction(connection: Connection, application_id: str, most: int) -> 
             )
         )
     connection.execute(
-        update(application)
-        .where(application.c.id == application_id)
-        .values(corrections=mine.corrections + 1)
+        update(application).where(application.c.id == application_id).values(corrections=mine.corrections + 1)
     )
     return get(connection, application_id)
 
@@ -412,9 +413,7 @@ def is_target(connection: Connection, application_id: str) -> bool:
     return found is not None
 
 
-def last_submitted(
-    connection: Connection, unit_id: str, *, form: str, besides: str
-) -> Mapping[str, Any]:
+def last_submitted(connection: Connection, unit_id: str, *, form: str, besides: str) -> Mapping[str, Any]:
     """Return what a unit last submitted with `form` in another matter; nothing when there is none."""
     data = connection.scalar(
         select(task.c.data)
@@ -475,7 +474,9 @@ def _bodies(connection: Connection, kind: str, area_code: str | None, day: date)
 
 def _write_change(connection: Connection, application_id: str, **values: Any) -> None:
     last = connection.scalar(
-        select(func.max(application_change.c.seq)).where(application_change.c.application_id == application_id)
+        select(func.max(application_change.c.seq)).where(
+            application_change.c.application_id == application_id
+        )
     )
     connection.execute(
         insert(application_change).values(

@@ -150,8 +150,16 @@ def obstacles(
             (mine.closed, "申报已办结", "the application is closed"),
             (standing.holds, "已持有该级称号", "it holds this title already"),
             (standing.cooling, "取消称号后的间隔期未满", "the time after a revocation is not over"),
-            (not supported, "没有下一级现行称号，也没有越级同意", "neither a title one level below nor a consent"),
-            (notice_required and not notices.is_cleared(connection, item), "公示未完成", "no notice was closed"),
+            (
+                not supported,
+                "没有下一级现行称号，也没有越级同意",
+                "neither a title one level below nor a consent",
+            ),
+            (
+                notice_required and not notices.is_cleared(connection, item),
+                "公示未完成",
+                "no notice was closed",
+            ),
             (not checked or checked[-1].state != "passed", "检查验收未合格", "it did not pass an inspection"),
         ):
             if wrong:

@@ -84,7 +84,9 @@ class Result:
 def get(connection: Connection, inspection_id: str) -> Inspection:
     """Return an inspection. Raises `NotFound`."""
     row = (
-        connection.execute(select(inspection).where(inspection.c.id == inspection_id)).mappings().one_or_none()
+        connection.execute(select(inspection).where(inspection.c.id == inspection_id))
+        .mappings()
+        .one_or_none()
     )
     if row is None:
         raise NotFound(Text("没有这次检查", "There is no such inspection"))
@@ -176,7 +178,9 @@ def form_team(
     if conflicts:
         names = {
             row.id: row.name
-            for row in connection.execute(select(person.c.id, person.c.name).where(person.c.id.in_(conflicts)))
+            for row in connection.execute(
+                select(person.c.id, person.c.name).where(person.c.id.in_(conflicts))
+            )
         }
         zh = "；".join(f"{names[key]}{text.zh}" for key, text in conflicts.items())
         en = "; ".join(f"{names[key]} {text.en}" for key, text in conflicts.items())
@@ -241,7 +245,9 @@ def check_sheet(sheet: Sheet, filled: Filled) -> None:
     for line in sheet.indicators:
         given = points.get(line.code)
         if given is None:
-            raise Invalid(Text(f"评分表缺少 {line.code}", f"The sheet lacks {line.code}"), indicator=line.code)
+            raise Invalid(
+                Text(f"评分表缺少 {line.code}", f"The sheet lacks {line.code}"), indicator=line.code
+            )
         if not 0 <= given.points <= line.full_score:
             raise Invalid(
                 Text(
@@ -260,7 +266,9 @@ def check_sheet(sheet: Sheet, filled: Filled) -> None:
         if code not in known:
             raise Invalid(Text(f"没有否决项 {code}", f"There is no veto item {code}"), veto=code)
         if not facts.strip():
-            raise Invalid(Text(f"否决项 {code} 须写明事实", f"Say what facts veto {code} rests on"), veto=code)
+            raise Invalid(
+                Text(f"否决项 {code} 须写明事实", f"Say what facts veto {code} rests on"), veto=code
+            )
 
 
 def record_sheets(
@@ -337,9 +345,7 @@ def add_up(sheet: Sheet, filled: Sequence[Filled]) -> Result:
     )
 
 
-def agree(
-    connection: Connection, inspection_id: str, sheet: Sheet, modules: Mapping[str, float]
-) -> Result:
+def agree(connection: Connection, inspection_id: str, sheet: Sheet, modules: Mapping[str, float]) -> Result:
     """Set the modules' points to what the team agreed on after a discussion or a recheck.
 
     Raises `Invalid` for points outside a module.
@@ -388,9 +394,7 @@ def module_range(
     return found
 
 
-def close(
-    connection: Connection, inspection_id: str, *, passed: bool, at: datetime
-) -> Inspection:
+def close(connection: Connection, inspection_id: str, *, passed: bool, at: datetime) -> Inspection:
     """Close an inspection with its result. Raises `Conflict` while it was not scored."""
     one = get(connection, inspection_id)
     if one.total is None:
@@ -415,7 +419,10 @@ def count_round(connection: Connection, inspection_id: str) -> Inspection:
 def _check_size(team: Sequence[str], scoring: Sequence[str], least: int, least_scoring: int) -> None:
     if len(team) < least:
         raise Invalid(
-            Text(f"检查组至少 {least} 人，现有 {len(team)} 人", f"A team has {least} members or more, not {len(team)}")
+            Text(
+                f"检查组至少 {least} 人，现有 {len(team)} 人",
+                f"A team has {least} members or more, not {len(team)}",
+            )
         )
     if len(scoring) < least_scoring:
         raise Invalid(

@@ -208,7 +208,10 @@ def set_targets(connection: Connection, plan_year_id: str, total: int, places: M
             raise Invalid(Text(f"没有级别 {code}", f"There is no level {code}"), level=code)
         if number < 0:
             raise Invalid(
-                Text(f"{known[code].label.zh}名额不能为负", f"{known[code].label.en}: places cannot be negative")
+                Text(
+                    f"{known[code].label.zh}名额不能为负",
+                    f"{known[code].label.en}: places cannot be negative",
+                )
             )
     if total != sum(places.values()):
         parts = " + ".join(str(number) for number in places.values())

@@ -140,9 +140,7 @@ def check_deliverable(
             plan_deliverable.c.organisation_id == organisation_id,
             plan_deliverable.c.kind == kind,
         )
-        .values(
-            state="accepted" if accepted else "returned", remark=remark, checked_at=at, checked_by=by
-        )
+        .values(state="accepted" if accepted else "returned", remark=remark, checked_at=at, checked_by=by)
     )
     if done.rowcount != 1:
         raise NotFound(Text("该项成果尚未报送", "This deliverable was not submitted"), kind=kind)
@@ -209,8 +207,7 @@ def set_targets(
         creation_target.c.organisation_id == organisation_id,
     )
     before = {
-        (row.unit_id, row.level): row
-        for row in connection.execute(select(creation_target).where(*here))
+        (row.unit_id, row.level): row for row in connection.execute(select(creation_target).where(*here))
     }
     for key, row in before.items():
         state = "planned" if key in rows else "withdrawn"
@@ -359,7 +356,9 @@ def report(
             )
         if float(one["figure"]) < 0:
             raise Invalid(
-                Text(f"{task.work_item} 的完成数不能为负", f"{task.work_item}: the figure cannot be negative"),
+                Text(
+                    f"{task.work_item} 的完成数不能为负", f"{task.work_item}: the figure cannot be negative"
+                ),
                 work_item=task.work_item,
             )
     unknown = given.keys() - {task.work_item for task in tasks}
@@ -429,9 +428,7 @@ def guide(
         raise NotFound(Text("没有这一期进展报告", "There is no report on this period"))
 
 
-def reports(
-    connection: Connection, plan_year_id: str, organisation_id: str | None = None
-) -> list[Report]:
+def reports(connection: Connection, plan_year_id: str, organisation_id: str | None = None) -> list[Report]:
     """Return the progress reports of a plan year by period, of one organisation if asked for."""
     query = select(progress_report).where(progress_report.c.plan_year_id == plan_year_id)
     if organisation_id is not None:

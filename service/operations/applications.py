@@ -67,13 +67,13 @@ def open_application(
         instance_id=context.instance.id,
     )
     _entitle(context, made)
-    context.set_matter(
-        number=number, unit_id=unit, organisation_id=recommender, plan_year_id=plan_year
-    )
+    context.set_matter(number=number, unit_id=unit, organisation_id=recommender, plan_year_id=plan_year)
     return {"application_id": made.id, "number": number}
 
 
-@operation("applications.profile", Text("读取单位档案和上年申报", "Read the unit's profile and last application"))
+@operation(
+    "applications.profile", Text("读取单位档案和上年申报", "Read the unit's profile and last application")
+)
 def profile(context: Context, *, unit: str, form: str, keys: Sequence[str]) -> Json:
     """Return what an application starts from: the unit's own figures, and `keys` of the `form` it last submitted."""
     known = organisations.unit(context.connection, unit)
@@ -120,7 +120,9 @@ def targeted(context: Context, *, application: str) -> Json:
     return {"listed": applications.is_target(context.connection, application)}
 
 
-@operation("applications.require_materials", Text("核对申报材料是否齐全", "Check that the materials are complete"))
+@operation(
+    "applications.require_materials", Text("核对申报材料是否齐全", "Check that the materials are complete")
+)
 def require_materials(
     context: Context, *, given: Mapping[str, Any], wanted: list[Any], names: list[Any], names_en: list[Any]
 ) -> Json:
@@ -134,7 +136,10 @@ def require_materials(
         if not given.get(one)
     }
     if missing:
-        zh, en = ("；".join(one.zh for one in missing.values()), "; ".join(one.en for one in missing.values()))
+        zh, en = (
+            "；".join(one.zh for one in missing.values()),
+            "; ".join(one.en for one in missing.values()),
+        )
         raise Invalid(Text(f"材料不齐全：{zh}", f"Materials are missing: {en}"), fields=missing)
     return None
 

@@ -119,7 +119,9 @@ def check(
 @operation(
     "decisions.sign",
     Text("签发命名决定", "Sign a naming decision"),
-    changes=Text("登记命名决定和文号，授予称号、编证书号", "records the decision, grants titles and certificates"),
+    changes=Text(
+        "登记命名决定和文号，授予称号、编证书号", "records the decision, grants titles and certificates"
+    ),
 )
 def sign(
     context: Context,
@@ -190,7 +192,10 @@ def sign(
     return {
         "decision_id": made.id,
         "document_number": number,
-        "named": [{"application_id": one, "unit_id": _unit(context, one), "title_id": title} for one, title in granted],
+        "named": [
+            {"application_id": one, "unit_id": _unit(context, one), "title_id": title}
+            for one, title in granted
+        ],
     }
 
 

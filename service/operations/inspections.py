@@ -69,7 +69,9 @@ def form_team(
 @operation(
     "inspections.record_sheets",
     Text("汇总检查评分表", "Add up the inspection sheets"),
-    changes=Text("登记每名评分人员的得分、扣分理由和否决项", "records each inspector's scores, reasons and vetoes"),
+    changes=Text(
+        "登记每名评分人员的得分、扣分理由和否决项", "records each inspector's scores, reasons and vetoes"
+    ),
 )
 def record_sheets(context: Context, *, inspection: str, sheets: list[Any]) -> Json:
     """Record what each scoring member filled in alone.
