@@ -51,7 +51,7 @@ def everything(procedure: Procedure) -> Walked:
 def watching(procedure: Procedure, walked: Walked) -> Iterator[None]:
     """Note every branch and every matched rule of all procedures while the block runs."""
     choose, match = Choice.choose, DecisionTable.match
-    names = {frozenset(table.rule_ids): key for key, table in procedure.decisions.items()}
+    names = {table.id: key for key, table in procedure.decisions.items()}
 
     def noted_choice(self: Choice, token: Token) -> list[Node]:
         taken = choose(self, token)
@@ -60,8 +60,7 @@ def watching(procedure: Procedure, walked: Walked) -> Iterator[None]:
 
     def noted_match(self: DecisionTable, values: Mapping[str, Any], functions: Functions) -> Match:
         found = match(self, values, functions)
-        key = names.get(frozenset(self.rule_ids))
-        walked.rules |= {f"{key}#{rule}" for rule in found.rules}
+        walked.rules |= {f"{names.get(self.id)}#{rule}" for rule in found.rules}
         return found
 
     Choice.choose = noted_choice  # type: ignore[method-assign]  # watched for this block only

@@ -1,7 +1,7 @@
 """What people want: who starts what when, which button they press, what they fill in.
 
-Everybody does the plain thing by default. Explorers press buttons nobody has pressed yet, so that every way through
-the procedure is walked; some units have a story of their own (late, withdrawn, silent, failing, revoked).
+Everybody does the plain thing by default and presses what nobody has pressed yet, so that every way through the
+procedure is walked; units with a part (`tests/year/cast.py`) keep to it.
 """
 
 import random
@@ -11,33 +11,34 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.year.api import Refused
+from tests.year.cast import DECISIONS, FINDINGS, ORDERS, PARTS, SETTINGS
 from tests.year.filling import PDF
+from tests.year.initiative import Initiative
 from tests.year.people import Actor
 
 if TYPE_CHECKING:
     from tests.year.campaign import Campaign
 
-#: Stories told by some applicant units, in turn; the others are plain.
-STORIES = (
-    "plain",
-    "explorer",
-    "plain",
-    "fails",
-    "rectifies",
-    "plain",
-    "explorer",
-    "withdraws",
-    "late",
-    "plain",
-    "vetoed",
-    "late_body",
-    "explorer",
-    "spread",
-    "skips",
+#: Here units whose application must succeed are spared what nobody has pressed yet.
+APPLYING = frozenset(
+    {
+        "application",
+        "channel_review",
+        "county_review",
+        "office_intake",
+        "inspection",
+        "rectification",
+        "skip_level_consent",
+    }
 )
-#: Buttons that would end what others still need; pressed only where a story says so.
-NEVER = frozenset({"deliberation.Compile/cancel", "county_round.Manage/close", "county_round.Manage/extend"})
+#: Where the first button is not the plain one.
+PLAIN = {
+    "upward_recommendation.Result_province": "named",
+    "upward_recommendation.Result_nation": "named",
+    "self_check.Review": "accept",
+}
+#: Steps somebody does on demand only; see `Policy.wants`.
+ON_DEMAND = frozenset({"county_round.Manage", "public_notice.Posted"})
 
 
 @dataclass(slots=True)
@@ -55,10 +56,15 @@ class Task:
         return f"{self.row['process_key']}.{self.row['element_id']}"
 
     @property
-    def unit(self) -> str | None:
-        """The unit the matter is about."""
-        found: str | None = self.row["unit_id"]
-        return found
+    def unit(self) -> str:
+        """The unit the matter is about, or nothing."""
+        return self.row["unit_id"] or ""
+
+    @property
+    def due(self) -> date | None:
+        """The day it is due."""
+        at = self.row["due_at"]
+        return datetime.fromisoformat(at).date() if at else None
 
     def rows(self, key: str) -> Sequence[Any]:
         """The rows a list of the form demands."""
@@ -74,63 +80,163 @@ class Task:
         return [one["value"] for one in field["options"] or []]
 
 
-class Policy:
+class Policy(Initiative):
     """What everybody wants, repeatable by its seed."""
 
     def __init__(self, seed: int) -> None:
+        super().__init__()
         self.chance = random.Random(seed)
+        #: What was pressed at each step, and how often an order was followed.
         self.taken: dict[str, Counter[str]] = defaultdict(Counter)
-        self.story: dict[str, str] = {}
-        self.numbers = Counter[str]()
-        #: What was asked for already; the demo city opens with the plan of its first year issued.
-        self._done: set[str] = {"plan 2026"}
+        self._ordered: Counter[str] = Counter()
+        self._numbers = Counter[str]()
 
-    def tell(self, units: Sequence[str]) -> None:
-        """Give every unit its story."""
-        for index, unit in enumerate(units):
-            self.story[unit] = STORIES[index % len(STORIES)]
-
-    def once(self, what: str) -> bool:
-        """Whether this is asked for the first time."""
-        fresh = what not in self._done
-        self._done.add(what)
-        return fresh
+    def tell(self, campaign: "Campaign") -> None:
+        """Learn which unit has which part."""
+        self.meet(campaign)
+        self.part = {self.units[code]: part for code, part in PARTS.items()}
+        self._decisions = {(self.units[code], step): one for (code, step), one in DECISIONS.items()}
 
     # --- tasks
 
     def wants(self, task: Task) -> bool:
         """Whether the person does it now."""
-        story = self.story.get(task.unit or "", "plain")
-        window_over = date(task.today.year, 8, 12)
-        if task.step == "application.Fill" and story == "late":
-            return not date(task.today.year, 7, 1) <= task.today < window_over
-        if task.step == "channel_review.Forward" and story == "late_body":
-            return not date(task.today.year, 7, 1) <= task.today < window_over
-        if task.step in ("reinspection.Self_check", "self_check.Report") and story == "explorer":
+        part, year, step = self.part.get(task.unit, ""), task.today.year, task.step
+        name = task.row["title"]
+        if step == "application.Fill":
+            if part == "too_late":
+                return not date(year, 7, 1) <= task.today < date(year, 9, 14)
+            if part in ("late", "late_silent"):
+                return not date(year, 7, 1) <= task.today < date(year, 8, 12)
+            if part == "county_late":
+                return not date(year, 4, 1) <= task.today < date(year, 7, 25)
+            return part != "slow" or year != 2031 or task.today > date(year, 7, 25)
+        if step == "channel_review.Forward" and part == "late_body":
+            return not date(year, 7, 1) <= task.today < date(year, 8, 12)
+        if step == "late_acceptance.explain":
+            return part != "late_silent"
+        if step == "rectification.Evidence":
+            return part != "rectifies_never"
+        if step == "reinspection.Self_check":
+            late = task.due is not None and task.today > task.due + timedelta(days=20)
+            return part != "silent" and (part != "slow" or late)
+        if step == "self_check.Report":
+            return part not in ("silent", "vetoed")
+        if step in ("supervision.reply", "implementation.report", "preparation.do_scheme"):
+            if task.row["organisation_name"].startswith("咸阳市总工会") and step != "supervision.reply":
+                return not (3 <= task.today.month <= 4)
+            return not task.row["organisation_name"].startswith("咸阳市总工会")
+        if step == "deliberation.Vote":
+            return not (task.actor.login.endswith("组委会-05") and year == 2027)
+        if step.startswith("county_filing"):
+            return self._files(task, name)
+        if step in ON_DEMAND:
+            return self._on_demand(task, name)
+        return True
+
+    def _files(self, task: Task, name: str) -> bool:
+        """Some counties file late: all of it, the electronic part, the paper part, the zero report."""
+        overdue = task.due is not None and task.today > task.due + timedelta(days=1)
+        late = task.today > task.today.replace(month=9, day=1) if task.today.month < 9 else True
+        element = task.row["element_id"]
+        if element == "Prepare":
+            return "渭城" not in name or overdue
+        if element == "Nil":
+            return "旬邑" not in name or overdue
+        if element == "Electronic":
+            return "兴平" not in name or late
+        if element == "Paper":
+            return "三原" not in name or late
+        return True
+
+    def _on_demand(self, task: Task, name: str) -> bool:
+        year = task.today.year
+        if task.row["element_id"] == "Posted":
+            return ("彬州" in name and self.once(f"object Binzhou {year}")) or (
+                year == 2026 and self.once(f"{name} {year}")
+            )
+        if task.today < date(year, 5, 10):
             return False
-        return task.step not in ("county_round.Manage", "public_notice.Posted") or self.once(
-            f"{task.step} {task.today.year}"
-        )
+        return ("三原" in name or "礼泉" in name) and self.once(f"manage {name} {year}")
 
     def outcome(self, task: Task, outcomes: Sequence[Mapping[str, Any]]) -> str | None:
         """The button pressed."""
         if not outcomes:
             return None
         ids = [str(one["id"]) for one in outcomes]
-        story = self.story.get(task.unit or "", "plain")
-        if task.step == "application.Fill" and "submit_late" in ids:
-            late = task.today > date(task.today.year, 8, 10) or task.today < date(task.today.year, 7, 1)
-            return "submit_late" if story == "late" and late else "submit"
-        if task.step == "county_round.Collect":
-            return "propose"
-        fresh = [one for one in ids if not self.taken[task.step][one] and f"{task.step}/{one}" not in NEVER]
-        if fresh and (task.unit is None or story == "explorer"):
+        decided = self._decisions.get((task.unit, task.step))
+        if decided is not None:
+            return decided
+        process, element = task.row["process_key"], task.row["element_id"]
+        press: Callable[[Task, list[str]], str | None] | None = getattr(
+            self, f"_press_{process}_{element}".lower(), None
+        )
+        if press is not None and (pressed := press(task, ids)) is not None:
+            return pressed
+        if task.step in ORDERS:
+            order = ORDERS[task.step]
+            wanted = order[min(self._ordered[task.step], len(order) - 1)]
+            return wanted
+        fresh = [one for one in ids if not self.taken[task.step][one]]
+        spared = process in APPLYING and self.part.get(task.unit, "") not in ("", "plain")
+        if fresh and not spared and not (process == "upward_recommendation" and task.unit in self.part):
             return fresh[0]
-        return ids[0]
+        return PLAIN.get(task.step, ids[0])
 
     def done(self, task: Task, outcome: str | None) -> None:
         """Remember what was pressed."""
         self.taken[task.step][outcome or ""] += 1
+        if (task.unit, task.step) not in self._decisions:
+            self._ordered[task.step] += 1
+
+    def _press_annual_plan_countersign(self, task: Task, ids: list[str]) -> str | None:
+        # The members send the draft of 2028 back; whose word it is shows in the plan's second round.
+        first = self.taken["annual_plan.draft_plan"].total() == 2
+        return "revise" if first and task.today.year == 2028 else "agree"
+
+    def _press_quota_allocation_confirm(self, task: Task, ids: list[str]) -> str | None:
+        return "object" if task.today.year < 2028 and self.once(f"object {task.today.year}") else "confirm"
+
+    def _press_application_fill(self, task: Task, ids: list[str]) -> str | None:
+        year, part = task.today.year, self.part.get(task.unit, "")
+        in_time = date(year, 7, 1) <= task.today <= date(year, 8, 10)
+        return "submit" if in_time or part == "county_late" or task.today.month < 7 else "submit_late"
+
+    def _press_county_round_manage(self, task: Task, ids: list[str]) -> str | None:
+        return "extend" if "三原" in task.row["title"] else "close"
+
+    def _press_county_round_collect(self, task: Task, ids: list[str]) -> str | None:
+        return "none" if "旬邑" in task.row["title"] else "propose"
+
+    def _press_county_review_review(self, task: Task, ids: list[str]) -> str | None:
+        return "accept" if self.part.get(task.unit) else None
+
+    def _press_deliberation_compile(self, task: Task, ids: list[str]) -> str | None:
+        return "submit" if task.rows("candidates") else "cancel"
+
+    def _press_skip_level_consent_vote(self, task: Task, ids: list[str]) -> str | None:
+        return "refuse" if self.part.get(task.unit) in ("skip_refused", "skip_downgraded") else "agree"
+
+    def _press_skip_level_consent_refused(self, task: Task, ids: list[str]) -> str | None:
+        return "downgrade" if self.part.get(task.unit) == "skip_downgraded" else "refuse"
+
+    def _press_skip_level_consent_grounds(self, task: Task, ids: list[str]) -> str | None:
+        wanted = {"skip_given_up": "downgrade", "skip_withdrawn": "withdraw"}
+        return wanted.get(self.part.get(task.unit, ""), "submit")
+
+    def _press_skip_level_consent_opinion(self, task: Task, ids: list[str]) -> str | None:
+        return next((one for one in ids if not self.taken[task.step][one]), "support")
+
+    def _press_skip_level_consent_precheck(self, task: Task, ids: list[str]) -> str | None:
+        return next((one for one in ids if not self.taken[task.step][one]), "forward")
+
+    def _press_reinspection_self_check(self, task: Task, ids: list[str]) -> str | None:
+        return "submit" if self.part.get(task.unit) else None
+
+    def _press_late_acceptance_decide_chair(self, task: Task, ids: list[str]) -> str | None:
+        return None if self.part.get(task.unit) != "late_body" else "accept"
+
+    # --- forms
 
     def wishes(self, task: Task, outcome: str | None) -> dict[str, Any]:
         """What the form should say."""
@@ -141,11 +247,19 @@ class Policy:
 
     def number(self, kind: str) -> str:
         """A document number that was never used."""
-        self.numbers[kind] += 1
-        return f"{kind}〔演示〕{self.numbers[kind]}号"
+        self._numbers[kind] += 1
+        return f"{kind}〔演示〕{self._numbers[kind]}号"
 
     def _fill_annual_plan(self, task: Task, _outcome: str | None) -> dict[str, Any]:
-        return {"total": sum(one["data"].get("places", 0) for one in task.rows("levels"))}
+        changed = SETTINGS.get(task.detail["data"].get("year") or task.today.year, {})
+
+        def value(row: str, start: Mapping[str, Any]) -> Any:
+            return changed.get(row, start.get("value") or "")
+
+        return {
+            "total": sum(one["data"].get("places", 0) for one in task.rows("levels")),
+            "settings.value": value,
+        }
 
     def _fill_quota_grid(self, task: Task, _outcome: str | None) -> dict[str, Any]:
         data = task.detail["data"]
@@ -159,6 +273,18 @@ class Policy:
             "reason": "按单位数分配（演示）"
         }
 
+    def _fill_quota_move(self, task: Task, _outcome: str | None) -> dict[str, Any]:
+        number = self.taken[task.step].total()
+        bodies = task.options("receiver_id")
+        transfer = number < 2
+        return {
+            "move_level": "city",
+            "move_places": 1,
+            "move_kind": "transfer" if transfer else "increase",
+            **({"giver_id": bodies[number]} if transfer else {}),
+            "receiver_id": bodies[-1],
+        }
+
     def _fill_creation_targets(self, task: Task, _outcome: str | None) -> dict[str, Any]:
         units, levels = task.options("targets.unit"), task.options("targets.level")
         return {"targets": [{"unit": one, "level": levels[0]} for one in units[:3]], "reason": "演示"}
@@ -166,11 +292,17 @@ class Policy:
     def _fill_implementation_scheme(self, task: Task, _outcome: str | None) -> dict[str, Any]:
         return {"tasks.target": 10}
 
+    def _fill_county_round_change(self, task: Task, _outcome: str | None) -> dict[str, Any]:
+        closes = date.fromisoformat(task.detail["data"]["new_closes_on"])
+        return {"new_closes_on": (closes + timedelta(days=5)).isoformat()}
+
     def _fill_inspection_team(self, task: Task, _outcome: str | None) -> dict[str, Any]:
         people = task.options("team_members")
-        first = self.chance.randrange(max(1, len(people) - 3))
+        first = self.chance.randrange(max(1, len(people) - 2))
         team = people[first : first + 3]
-        visit = max(task.today, date(task.today.year, 8, 11)) if 7 <= task.today.month <= 8 else task.today
+        visit = task.today
+        if (7, 1) <= (visit.month, visit.day) <= (8, 11):
+            visit = date(visit.year, 8, 11)
         return {
             "team_leader": team[0],
             "team_members": team,
@@ -179,40 +311,53 @@ class Policy:
         }
 
     def _fill_inspection_sheet(self, task: Task, _outcome: str | None) -> dict[str, Any]:
-        story = self.story.get(task.unit or "", "plain")
-        mine = self.taken["sheet"][task.row["matter_id"]]
-        self.taken["sheet"][task.row["matter_id"]] += 1
-        share = {"fails": 0.4, "rectifies": 0.72, "spread": 1.0 if mine else 0.75}.get(story, 0.95)
+        part = self.part.get(task.unit, "")
+        again = not self.once(f"sheet {task.row['instance_id']}")
+        share = {
+            "fails": 0.4,
+            "rectifies": 0.72,
+            "rectifies_badly": 0.76,
+            "rectifies_never": 0.72,
+            "spread": 1.0 if again else 0.75,
+        }.get(part, 0.95)
 
         def awarded(_row: str, start: Mapping[str, Any]) -> float:
             return round(float(start["full"]) * share, 1)
 
         found: dict[str, Any] = {"sheet.awarded": awarded}
-        if story == "vetoed" and not mine:
+        if part == "vetoed" and not again:
             rows = [one["row"] for one in task.rows("site_vetoes")]
             found["site_vetoes.veto_found"] = lambda row, _start: row == rows[0] if rows else False
             found["site_vetoes.veto_facts"] = "现场发现（演示）"
         return found
 
+    def _fill_inspection_report(self, task: Task, _outcome: str | None) -> dict[str, Any]:
+        if self.part.get(task.unit) != "recorded":
+            return {}
+        records = ("crime", "credit", "accident", "order", "dishonest")
+        return {"satisfaction": 50} | {f"record_{one}": True for one in records}
+
     def _fill_inspection_consensus(self, task: Task, _outcome: str | None) -> dict[str, Any]:
         return {"agreed_modules.agreed_points": lambda _row, start: start["lowest"]}
 
     def _fill_rectification_recheck(self, task: Task, _outcome: str | None) -> dict[str, Any]:
-        share = 1.0 if self.once(f"recheck {self.taken['rectification.Recheck'].total() % 2}") else 0.95
+        share = 0.7 if self.part.get(task.unit) == "rectifies_badly" else 0.95
         return {"recheck_modules.recheck_points": lambda _row, start: round(start["full"] * share, 1)}
 
     def _fill_deliberation_pack(self, task: Task, _outcome: str | None) -> dict[str, Any]:
-        return {"candidates.included": True, "meeting_day": task.today.isoformat()}
+        # Once the office includes nobody and is asked again.
+        nobody = bool(task.rows("candidates")) and self.once("nobody included")
+        return {"candidates.included": not nobody, "meeting_day": task.today.isoformat()}
 
     def _fill_deliberation_ballot(self, task: Task, _outcome: str | None) -> dict[str, Any]:
-        return {"votes_cast.said": "favour"}
+        against = task.today.year == 2028 and "国家级" in task.row["title"]
+        return {"votes_cast.said": "against" if against else "favour"}
 
     def _fill_office_check(self, task: Task, outcome: str | None) -> dict[str, Any]:
         defects = [{"deficient": "缺少绿化台账", "required_how": "补充近三年台账"}]
         return {"deficiencies": defects if outcome == "correct" else []}
 
     def _fill_application_form(self, task: Task, _outcome: str | None) -> dict[str, Any]:
-        story = self.story.get(task.unit or "", "plain")
         found: dict[str, Any] = {
             "creation_start": f"{task.today.year - 1}-03-01",
             "self_sheet.self_points": lambda _row, start: start["full"],
@@ -243,9 +388,11 @@ class Policy:
             found["household_consent"] = True
         if "permit_number" in shown and not task.detail["data"].get("permit_number"):
             found["permit_number"] = "DEMO-PERMIT-1"
+        if "key_polluter" in shown and self.part.get(task.unit) in ("model", "skips", "fails"):
+            found["key_polluter"] = True
         for name in ("evidence", "pledge_file"):
             found[name] = [{"id": task.actor.caller.upload(f"{name}.pdf", PDF)}]
-        if story == "plain":
+        if self.chance.random() < 0.3:
             found |= {
                 "iso_number": "演示-14001",
                 "iso_body": "演示认证机构",
@@ -253,6 +400,10 @@ class Policy:
                 "iso_status": "valid",
             }
         return found
+
+    def _fill_skip_grounds(self, task: Task, outcome: str | None) -> dict[str, Any]:
+        honours = [{"name": "市级文明单位（演示）", "granted_by": "演示机关"}]
+        return {"honours": honours if self.part.get(task.unit) == "skips_honoured" else []}
 
     def _fill_channel_review(self, task: Task, _outcome: str | None) -> dict[str, Any]:
         return {"of_target": False, "untargeted_reason": "补充创建对象（演示）", "materials_true": "yes"}
@@ -287,85 +438,23 @@ class Policy:
 
     def _fill_county_determination(self, task: Task, _outcome: str | None) -> dict[str, Any]:
         rows = [one["row"] for one in task.rows("units")]
-        refuse = rows[-1] if len(rows) > 2 else None
+        refused = set(rows) if "长武" in task.row["title"] else set(rows[2:3])
         return {
-            "units.decision": lambda row, _start: "reject" if row == refuse else "approve",
-            "units.reason": lambda row, _start: "本年度暂缓（演示）" if row == refuse else "",
+            "units.decision": lambda row, _start: "reject" if row in refused else "approve",
+            "units.reason": lambda row, _start: "本年度暂缓（演示）" if row in refused else "",
         }
 
+    def _fill_filing_paper(self, task: Task, _outcome: str | None) -> dict[str, Any]:
+        return {"received_on": task.today.isoformat()}
+
+    def _fill_incident_finding(self, task: Task, outcome: str | None) -> dict[str, Any]:
+        nothing = {"deaths": 0, "poisoned": 0, "moved": 0, "loss": 0, "water": "none"}
+        number = self.taken["incident.Investigate"]["found"]
+        return nothing | (FINDINGS[number % len(FINDINGS)] if outcome == "found" else {})
+
     def _fill_self_check_report(self, task: Task, _outcome: str | None) -> dict[str, Any]:
-        return {"self_score": 92}
+        number = self.taken["self_check.Report"].total()
+        return {"self_score": 70 if number % 12 == 3 else 92, "had_incident": number % 20 == 7}
 
-    # --- what people begin by themselves
-
-    def begin(self, campaign: "Campaign", now: datetime) -> None:
-        """Start what is due to be started by hand on this day."""
-        today = now.date()
-        if (today.month, today.day) >= (3, 1) and self.once(f"plan {today.year}"):
-            clerk = campaign.one("municipal_office")
-            campaign.start(
-                clerk, "annual_plan", {"year": today.year, "plan_title": f"{today.year}年创建方案（演示）"}
-            )
-        if today.month in (4, 5) and today.day in (8, 20):
-            self._apply(campaign, today, {"county"})
-        if today.month == 7 and today.day in (3, 12, 25):
-            self._apply(campaign, today, {"city", "province", "nation"})
-        if today.month == 7 and today.day >= 20:
-            self._withdraw(campaign, today)
-        if (today.month, today.day) >= (9, 14):
-            for level in ("city", "province", "nation"):
-                if self.once(f"deliberate {level} {today.year}"):
-                    year_id = self._plan_year(campaign, today)
-                    clerk = campaign.one("municipal_office")
-                    campaign.start(clerk, "deliberation", {"plan_year_id": year_id, "level": level})
-
-    def pace(self, day: date, worked: int) -> timedelta:
-        """How far the clock goes before people act again."""
-        if (3, 1) <= (day.month, day.day) <= (10, 20):
-            return timedelta(days=1 if worked else 2)
-        return timedelta(days=1 if worked else 6)
-
-    def _apply(self, campaign: "Campaign", today: date, levels: set[str]) -> None:
-        for actor in campaign.applicants():
-            unit = next(iter(actor.organisations))
-            if not self.once(f"apply {unit} {sorted(levels)} {today}"):
-                continue
-            try:
-                form = actor.caller.get("/process-definitions/apply/start-form")
-            except Refused:
-                continue
-            options = {
-                one["key"]: [option["value"] for option in one["options"] or []]
-                for one in form["form"]["fields"]
-            }
-            wanted = [one for one in options["level"] if one in levels]
-            if not wanted or not options["plan_year_id"] or unit not in options["unit_id"]:
-                continue
-            story = self.story.get(unit, "plain")
-            level = wanted[-1] if story == "skips" else wanted[0]
-            data = {
-                "plan_year_id": options["plan_year_id"][0],
-                "unit_id": unit,
-                "level": level,
-                "skip": story == "skips",
-            }
-            campaign.start(actor, "apply", data)
-
-    def _withdraw(self, campaign: "Campaign", today: date) -> None:
-        for actor in campaign.applicants():
-            unit = next(iter(actor.organisations))
-            if self.story.get(unit) != "withdraws" or not self.once(f"withdraw {unit} {today.year}"):
-                continue
-            for row in actor.caller.pages("/matters", unit=unit, process="application"):
-                view = actor.caller.get(f"/matters/{row['id']}")
-                for action in view["actions"]:
-                    actor.caller.post(
-                        f"/instances/{action['instance_id']}/waits/{action['ref']}",
-                        {"reason": "本年度暂不申报"},
-                    )
-
-    def _plan_year(self, campaign: "Campaign", today: date) -> str:
-        clerk = campaign.one("municipal_office")
-        form = clerk.caller.get("/process-definitions/deliberation/start-form")
-        field = next(one for one in form["form"]["fields"] if one["key"] == "plan_year_id")
-        return str(field["options"][0]["value"])
+    def _fill_extension_decision(self, task: Task, _outcome: str | None) -> dict[str, Any]:
+        return {"document_number": self.number("延期决定")}

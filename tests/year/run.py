@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from service import demo
+from sqlalchemy import select
+
+from service import demo, deployments
 from service.config import Settings
-from tests.year.campaign import Campaign
+from service.store.procedure import task
+from service.system import System
+from tests.year.campaign import Campaign, Ring
 from tests.year.coverage import Walked, everything, watching
 from tests.year.exceptions import NOT_TAKEN
 from tests.year.people import all_actors
@@ -39,17 +43,14 @@ def live(folder: Path, url: str, seed: int, until: date) -> Result:
     from web.app import create_app
 
     settings = Settings(data=folder, database_url=url, secret=b"y" * 48)
-    system, _ = demo.open_demo(settings, ROOT / "workflows")
-    app = create_app(system, options={"TESTING": True})
-    policy = Policy(seed)
-    campaign = Campaign(all_actors(system, app), policy, seed)
-    policy.tell([next(iter(one.organisations)) for one in campaign.applicants()])
-    with system.database.read() as connection:
-        deployment_id = system.installation(connection).deployment_id
-        assert deployment_id is not None
-        procedure = system.procedure(connection, deployment_id)
+    procedure = deployments.check(deployments.read_folder(ROOT / "workflows"))
     walked = Walked()
     with watching(procedure, walked):
+        system, _ = demo.open_demo(settings, ROOT / "workflows")
+        app = create_app(system, options={"TESTING": True})
+        policy = Policy(seed)
+        campaign = Campaign(all_actors(system, app), policy, seed, lambda: _bell(system))
+        policy.tell(campaign)
         campaign.run_until(until)
     walked.outcomes = {
         f"{process}.{element}/{outcome}" for process, element, outcome in campaign.log.completed if outcome
@@ -57,6 +58,15 @@ def live(folder: Path, url: str, seed: int, until: date) -> Result:
     result = _gather(campaign, walked, everything(procedure))
     system.database.dispose()
     return result
+
+
+def _bell(system: System) -> list[Ring]:
+    columns = (task.c.id, task.c.person_id, task.c.organisation_id, task.c.role)
+    with system.database.read() as connection:
+        return [
+            Ring(*one)
+            for one in connection.execute(select(*columns).where(task.c.state == "open").order_by(task.c.id))
+        ]
 
 
 def _gather(campaign: Campaign, walked: Walked, every: Walked) -> Result:
