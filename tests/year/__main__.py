@@ -34,7 +34,10 @@ def main(arguments: list[str]) -> int:
     else:
         from tests.chaos.databases import fresh_databases
 
-        with tempfile.TemporaryDirectory(prefix="clv-year-", dir=where) as folder, fresh_databases(empty=True) as make:
+        with (
+            tempfile.TemporaryDirectory(prefix="clv-year-", dir=where) as folder,
+            fresh_databases(empty=True) as make,
+        ):
             result = live(Path(folder), make("postgresql"), options.seed, options.until)
     show(result, time.monotonic() - begun)
     return 1 if result.unexpected or (result.missing and options.until >= WHOLE) else 0

@@ -1,5 +1,6 @@
 """Which buttons, branches of gateways and rows of decision tables a campaign took, of all there are."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,11 +17,11 @@ BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 
 @dataclass(slots=True)
 class Walked:
-    """What was taken: `process.element/outcome`, `process.gateway>target`, `decision#rule`."""
+    """What was taken how often: `process.element/outcome`, `process.gateway>target`, `decision#rule`."""
 
-    outcomes: set[str] = field(default_factory=set)
-    branches: set[str] = field(default_factory=set)
-    rules: set[str] = field(default_factory=set)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    branches: Counter[str] = field(default_factory=Counter)
+    rules: Counter[str] = field(default_factory=Counter)
 
 
 def everything(procedure: Procedure) -> Walked:
@@ -29,21 +30,21 @@ def everything(procedure: Procedure) -> Walked:
     for process in procedure.processes.values():
         for element in process.elements.values():
             if element.type == "userTask":
-                found.outcomes |= {f"{process.key}.{element.id}/{one.id}" for one in element.outcomes}
+                found.outcomes.update(f"{process.key}.{element.id}/{one.id}" for one in element.outcomes)
         root = parse_xml(process.xml)
         gateways = {one.get("id") for one in root.iter(f"{BPMN}exclusiveGateway")}
         ways: dict[str, list[str]] = {}
         for flow in root.iter(f"{BPMN}sequenceFlow"):
             if flow.get("sourceRef") in gateways:
                 ways.setdefault(str(flow.get("sourceRef")), []).append(str(flow.get("targetRef")))
-        found.branches |= {
+        found.branches.update(
             f"{process.key}.{gateway}>{target}"
             for gateway, targets in ways.items()
             if len(targets) > 1
             for target in targets
-        }
+        )
     for key, table in procedure.decisions.items():
-        found.rules |= {f"{key}#{rule}" for rule in table.rule_ids}
+        found.rules.update(f"{key}#{rule}" for rule in table.rule_ids)
     return found
 
 
@@ -51,16 +52,16 @@ def everything(procedure: Procedure) -> Walked:
 def watching(procedure: Procedure, walked: Walked) -> Iterator[None]:
     """Note every branch and every matched rule of all procedures while the block runs."""
     choose, match = Choice.choose, DecisionTable.match
-    names = {table.id: key for key, table in procedure.decisions.items()}
+    keys = {table.id: key for key, table in procedure.decisions.items()}
 
     def noted_choice(self: Choice, token: Token) -> list[Node]:
         taken = choose(self, token)
-        walked.branches |= {f"{self.process_key}.{self.element_id}>{one.element_id}" for one in taken}
+        walked.branches.update(f"{self.process_key}.{self.element_id}>{one.element_id}" for one in taken)
         return taken
 
-    def noted_match(self: DecisionTable, values: Mapping[str, Any], functions: Functions) -> Match:
-        found = match(self, values, functions)
-        walked.rules |= {f"{names.get(self.id)}#{rule}" for rule in found.rules}
+    def noted_match(self: DecisionTable, names: Mapping[str, Any], functions: Functions) -> Match:
+        found = match(self, names, functions)
+        walked.rules.update(f"{keys[self.id]}#{rule}" for rule in found.rules)
         return found
 
     Choice.choose = noted_choice  # type: ignore[method-assign]  # watched for this block only

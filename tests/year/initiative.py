@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.year.api import Refused
 from tests.year.cast import INCIDENTS, PARTS, SETTINGS
 
 if TYPE_CHECKING:
@@ -112,7 +111,11 @@ class Initiative:
             campaign.start(
                 campaign.one("office_head"),
                 "supervision_order",
-                {"plan_year_id": year, "supervised_id": self._body(campaign, code), "reason": "工作机构迟迟未组建（演示）"},
+                {
+                    "plan_year_id": year,
+                    "supervised_id": self._body(campaign, code),
+                    "reason": "工作机构迟迟未组建（演示）",
+                },
             )
 
     def _move_places(self, campaign: "Campaign", today: date) -> None:
@@ -135,7 +138,9 @@ class Initiative:
             if body is not None:
                 asked["for_body_id"] = self._body(campaign, body)
             campaign.start(
-                campaign.one("municipal_office"), "window_extension", asked | {"reason": "暴雨影响报送（演示）"}
+                campaign.one("municipal_office"),
+                "window_extension",
+                asked | {"reason": "暴雨影响报送（演示）"},
             )
 
     def _apply_to_counties(self, campaign: "Campaign", today: date) -> None:
@@ -153,9 +158,14 @@ class Initiative:
             part = self.part.get(unit, "")
             if part == "rests" or not self._turn(index, unit, part, today.year):
                 continue
-            held = {one["level"] for one in actor.caller.get("/titles", unit=unit)["rows"] if one["state"] == "active"}
+            held = {
+                one["level"]
+                for one in actor.caller.get("/titles", unit=unit)["rows"]
+                if one["state"] == "active"
+            }
             following = next(
-                (at for at in range(self._entry[unit], 4) if not any(one in held for one in LEVELS[at:])), None
+                (at for at in range(self._entry[unit], 4) if not any(one in held for one in LEVELS[at:])),
+                None,
             )
             if following is None:
                 continue

@@ -448,9 +448,9 @@ class Policy(Initiative):
         return {"received_on": task.today.isoformat()}
 
     def _fill_incident_finding(self, task: Task, outcome: str | None) -> dict[str, Any]:
-        nothing = {"deaths": 0, "poisoned": 0, "moved": 0, "loss": 0, "water": "none"}
+        nothing: dict[str, Any] = {"deaths": 0, "poisoned": 0, "moved": 0, "loss": 0, "water": "none"}
         number = self.taken["incident.Investigate"]["found"]
-        return nothing | (FINDINGS[number % len(FINDINGS)] if outcome == "found" else {})
+        return nothing | (dict(FINDINGS[number % len(FINDINGS)]) if outcome == "found" else {})
 
     def _fill_self_check_report(self, task: Task, _outcome: str | None) -> dict[str, Any]:
         number = self.taken["self_check.Report"].total()

@@ -14,11 +14,23 @@ from service.store.procedure import task
 from service.system import System
 from tests.year.campaign import Campaign, Ring
 from tests.year.coverage import Walked, everything, watching
-from tests.year.exceptions import NOT_TAKEN
+from tests.year.exceptions import NOT_TAKEN, Reason
 from tests.year.people import all_actors
 from tests.year.policy import Policy
 
 ROOT = Path(__file__).resolve().parents[2]
+
+#: What became of titles, as the buttons pressed and the rows matched tell it.
+FATES = {
+    "re-inspection passed": "reinspection_advice#r1",
+    "re-inspection failed": "reinspection_advice#r2",
+    "absent from re-inspection": "reinspection_advice#r3",
+    "re-inspection declined": "reinspection_advice#r4",
+    "late applications": "application.Fill/submit_late",
+    "returned to the unit": "application.Gw_channel>St_returned",
+    "not recommended": "application.Gw_channel>St_not_recommended",
+    "refused by the office": "application.Gw_office>St_office_refused",
+}
 
 
 @dataclass(slots=True)
@@ -26,14 +38,18 @@ class Result:
     """Counts by kind, titles by level and state, what was not taken, and what should not have happened."""
 
     counts: dict[str, int] = field(default_factory=dict)
-    titles: Counter[str] = field(default_factory=Counter)
+    fates: dict[str, int] = field(default_factory=dict)
+    #: Titles the system granted, by level.
+    named: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
     units: int = 0
     outcomes: tuple[int, int] = (0, 0)
     branches: tuple[int, int] = (0, 0)
     rules: tuple[int, int] = (0, 0)
     missing: list[str] = field(default_factory=list)
-    excused: dict[str, str] = field(default_factory=dict)
+    excused: dict[str, Reason] = field(default_factory=dict)
+    #: Excused and taken all the same: the excuse is out of date.
+    needless: list[str] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     unexpected: list[str] = field(default_factory=list)
 
@@ -52,9 +68,8 @@ def live(folder: Path, url: str, seed: int, until: date) -> Result:
         campaign = Campaign(all_actors(system, app), policy, seed, lambda: _bell(system))
         policy.tell(campaign)
         campaign.run_until(until)
-    walked.outcomes = {
-        f"{process}.{element}/{outcome}" for process, element, outcome in campaign.log.completed if outcome
-    }
+    for (process, element, outcome), number in campaign.log.completed.items():
+        walked.outcomes[f"{process}.{element}/{outcome}"] += number
     result = _gather(campaign, walked, everything(procedure))
     system.database.dispose()
     return result
@@ -72,37 +87,50 @@ def _bell(system: System) -> list[Ring]:
 def _gather(campaign: Campaign, walked: Walked, every: Walked) -> Result:
     result = Result(refused=campaign.log.refused)
     admin = campaign.processes.caller
-    running = admin.pages("/instances")
-    states = Counter(one["state"] for one in running)
+    instances = admin.pages("/instances")
     result.counts = {
-        "instances": len(running),
-        "running": states["active"],
+        "instances": len(instances),
+        "still running": sum(one["state"] == "active" for one in instances),
         "tasks completed": campaign.log.completed.total(),
         "timers": campaign.log.fired["timer"],
         "messages": campaign.log.fired["message"] + campaign.log.fired["delivery"],
         "reminders": campaign.log.fired["reminder"],
+        "actions by hand": campaign.log.acted.total(),
         "API calls": sum(one.caller.calls for one in campaign.actors),
     }
+    pressed = walked.outcomes + walked.branches + walked.rules
+    result.fates = {name: pressed[key] for name, key in FATES.items()}
+    for name, ending in (
+        ("renewed", "reinspection.Decide_{}/renew"),
+        ("cancelled after re-inspection", "reinspection.Decide_{}/cancel"),
+        ("revoked for an incident", "incident.Decide_{}/revoke"),
+        ("revoked by cascade", "revocation_cascade.Decide_{}/revoke"),
+    ):
+        levels = ("county", "city", "province", "nation")
+        result.fates[name] = sum(pressed[ending.format(level)] for level in levels)
+    result.fates["withdrawn"] = campaign.log.acted["撤回申报"]
     titles = admin.pages("/titles")
-    result.titles = Counter(one["level"] for one in titles)
+    result.named = Counter(one["level"] for one in titles if one["origin"] == "system")
     result.states = Counter(f"{one['level']} {one['state']}" for one in titles)
-    result.units = len({one["unit_id"] for one in running if one["process_key"] == "application"})
+    result.units = len({one["unit_id"] for one in instances if one["process_key"] == "application"})
     for kind in ("outcomes", "branches", "rules"):
-        wanted: set[str] = getattr(every, kind)
-        taken: set[str] = getattr(walked, kind) & wanted
+        wanted = set(getattr(every, kind))
+        taken = set(getattr(walked, kind)) & wanted
         setattr(result, kind, (len(taken), len(wanted)))
         for one in sorted(wanted - taken):
             if one in NOT_TAKEN:
                 result.excused[one] = NOT_TAKEN[one]
             else:
                 result.missing.append(one)
+        result.needless += sorted(taken & NOT_TAKEN.keys())
     result.unexpected += [f"job failed: {one}" for one in campaign.log.failed]
+    result.unexpected += [f"task nobody may do: {one}" for one in sorted(campaign.log.nobodys)]
     result.unexpected += [
         f"incident: {one['title']} {one['element_id']} {one['text']['zh']}" for one in admin.get("/incidents")
     ]
     result.unexpected += [
         f"stuck: {one['process_key']} {one['title']}"
-        for one in running
+        for one in instances
         if one["state"] == "active" and not one["open_steps"]
     ]
     return result
@@ -111,25 +139,24 @@ def _gather(campaign: Campaign, walked: Walked, every: Walked) -> Result:
 def show(result: Result, seconds: float) -> None:
     """Print what happened."""
     print(f"{seconds:.0f} s")
-    for name, value in result.counts.items():
-        print(f"  {name:20}{value:>8}")
-    print(f"  units that applied  {result.units:>8}")
-    print(
-        "  titles by level: " + ", ".join(f"{name} {value}" for name, value in sorted(result.titles.items()))
-    )
+    for name, value in {**result.counts, "units that applied": result.units, **result.fates}.items():
+        print(f"  {name:32}{value:>8}")
+    print("  titles granted: " + ", ".join(f"{name} {value}" for name, value in sorted(result.named.items())))
     print(
         "  titles by state: " + ", ".join(f"{name} {value}" for name, value in sorted(result.states.items()))
     )
     for kind in ("outcomes", "branches", "rules"):
         taken, every = getattr(result, kind)
         print(f"  {kind:12} {taken} of {every} taken")
-    for one, why in result.excused.items():
-        print(f"    not taken: {one}: {why}")
+    for one, reason in result.excused.items():
+        print(f"    not taken: {one}: {reason.why}; {reason.test}")
+    for one in result.needless:
+        print(f"    taken though excused: {one}")
     for one in result.missing:
         print(f"    NOT TAKEN: {one}")
-    print("  refused, as they should be:")
-    for words, number in result.refused.most_common(25):
-        print(f"    {number:>5} {words[:150]}")
+    print("  refused, with which words:")
+    for words, number in result.refused.most_common(40):
+        print(f"    {number:>5} {words[:220]}")
     print(f"  unexpected: {len(result.unexpected)}")
     for one in result.unexpected[:30]:
         print(f"    {one}", file=sys.stderr)
