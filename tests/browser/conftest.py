@@ -38,11 +38,12 @@ def browser(worker_folder: Path) -> Iterator[Browser]:
         "--disable-gpu",
         "--disable-dev-shm-usage",
         "--disable-background-networking",
+        "--lang=zh-CN",
     ]
     with sync_playwright() as playwright:
-        one = playwright.chromium.launch(
-            executable_path=found.path, args=arguments, env={**os.environ, **found.environment}
-        )
+        # Date fields and file buttons speak the browser's own language, which on Linux is the environment's.
+        environment = {**os.environ, "LANGUAGE": "zh_CN", **found.environment}
+        one = playwright.chromium.launch(executable_path=found.path, args=arguments, env=environment)
         yield one
         one.close()
 
