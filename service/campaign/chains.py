@@ -35,9 +35,11 @@ def position(
     entry: str,
     cooling_months: int,
     day: date,
+    pending_supports: bool = False,
 ) -> Position:
     """Return a unit's position towards `level` in a plan year on `day`; `entry` is where its channel begins (G10).
 
+    With `pending_supports` a title that waits for its re-inspection counts as one in force does (G8).
     Raises `Invalid` for a level the year does not have.
     """
     order = [one.code for one in plans.levels(connection, plan_year_id)]
@@ -46,7 +48,12 @@ def position(
             raise Invalid(Text(f"本年度没有级别 {one}", f"This plan year has no level {one}"), level=one)
     held = titles.of_unit(connection, unit_id)
     target, first = order.index(level), order.index(entry)
-    counting = [order.index(one.level) for one in held if one.level in order and one.counts_on(day)]
+    counting = [
+        order.index(one.level)
+        for one in held
+        if one.level in order
+        and (one.counts_on(day) or (pending_supports and one.state == "pending_reinspection"))
+    ]
     above = max([first, *(index + 1 for index in counting)])
     if any(one.level == level and one.state not in ("revoked", "ended") for one in held):
         standing = "held"

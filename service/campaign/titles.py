@@ -224,7 +224,7 @@ def renew(
     connection: Connection,
     title_id: str,
     *,
-    years: int,
+    years: int | None,
     decided_on: date,
     decision_number: str,
     decided_by: str,
@@ -233,7 +233,7 @@ def renew(
     instance_id: str | None = None,
     actor_id: str | None = None,
 ) -> Title:
-    """Begin a new term after a passed re-inspection (R28).
+    """Begin a new term after a passed re-inspection (R28); None: it ends no more.
 
     A title renewed in time runs on from its last day, a late one from the day of the decision.
     """

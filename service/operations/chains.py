@@ -21,7 +21,14 @@ def rules(context: Context, *, plan_year: str, keys: list[Any]) -> Json:
 
 @operation("chains.position", Text("查看单位在命名链上的位置", "Find a unit's position in the chain"))
 def position(
-    context: Context, *, unit: str, plan_year: str, level: str, entry: str, cooling_months: int
+    context: Context,
+    *,
+    unit: str,
+    plan_year: str,
+    level: str,
+    entry: str,
+    cooling_months: int,
+    pending_supports: bool = False,
 ) -> Json:
     """Return how an application of a unit at a level would stand today: `standing`, `gap`, `titles` (R20)."""
     found = chains.position(
@@ -32,6 +39,7 @@ def position(
         entry=entry,
         cooling_months=cooling_months,
         day=context.today,
+        pending_supports=pending_supports,
     )
     return asdict(found)
 

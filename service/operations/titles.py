@@ -137,8 +137,11 @@ def set_state(
     Text("复查合格续期", "Renew after re-inspection"),
     changes=Text("称号进入新的有效期", "begins a new term of the title"),
 )
-def renew(context: Context, *, title: str, years: int, decided_on: str, decision_number: str) -> Json:
-    """Begin a new term (R28). Raises `Conflict` when the title was revoked or has ended."""
+def renew(context: Context, *, title: str, years: int | None, decided_on: str, decision_number: str) -> Json:
+    """Begin a new term (R28), without an end where the year sets none.
+
+    Raises `Conflict` when the title was revoked or has ended.
+    """
     held_now = titles.get(context.connection, title)
     renewed = titles.renew(
         context.connection,

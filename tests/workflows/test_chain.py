@@ -20,6 +20,7 @@ from tests.workflows.titled import (
     begin_year,
     grant,
     sent,
+    set_setting,
     tell,
     title,
     year_id,
@@ -163,6 +164,15 @@ def test_r20_pending_title_does_not_support_a_higher_one(titled: City) -> None:
     grant(titled, "village", "county", on="2021-06-01")
     titled.move_to("2026-07-01 09:00")
     assert "逐级申报" in refusal(titled, "village", "city")
+
+
+def test_r20_pending_title_supports_a_higher_one_where_the_year_says_so(titled: City) -> None:
+    set_setting(titled, "expired_title_supports", value=True)
+    grant(titled, "village", "county", on="2021-06-01")
+    titled.move_to("2026-07-01 09:00")
+    ask(titled, "village", "city")
+    titled.settle()
+    assert [one["level"] for one in sent(titled, "application_opened")] == ["city"]
 
 
 def test_r20_revoked_too_recently(titled: City) -> None:

@@ -206,6 +206,15 @@ def test_r28_titles_from_above_are_decided_above(titled: City, level: str, outco
     assert title(titled, made).term == (2 if outcome == "renew" else 1)
 
 
+def test_r28_renewed_without_an_end_where_the_year_knows_none(titled: City) -> None:
+    made = grant(titled, "school", "nation", on="2026-03-01", years=4)
+    titled.move_to("2029-12-01 09:00")
+    take_part(titled, "school")
+    inspected(titled, "pass")
+    decide(titled, "nation", "Decide_nation", "renew", "2029-12-01")
+    assert (title(titled, made).state, title(titled, made).valid_to) == ("active", None)
+
+
 def test_r25_self_check_every_year_answered_reviewed_and_absent(titled: City) -> None:
     made = grant(titled, "village", "county", on="2026-03-01")
     titled.move_to("2026-11-30 00:00")
