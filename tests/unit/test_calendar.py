@@ -488,7 +488,7 @@ def test_instants_sort_as_text(first, second):
     assert (instant_text(first) < instant_text(second)) is (first < second)
 
 
-@pytest.mark.parametrize("n", [True, 1.5, "5", None, 10**7, 10**5000, float("inf"), float("nan")])
+@pytest.mark.parametrize("n", [True, 1.5, "5", None, 10**7, pytest.param(10**5000, id="huge"), float("inf"), float("nan")])
 def test_a_number_of_days_is_a_whole_number(n):
     for name in ("add_days", "add_workdays", "add_months", "add_years"):
         with pytest.raises(Invalid):
