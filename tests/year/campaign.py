@@ -68,6 +68,7 @@ class Campaign:
         self._turns: Counter[tuple[str, str]] = Counter()
         #: Tasks somebody has looked at and left for a later day.
         self._left: dict[str, date] = {}
+        self._refusals: Counter[str] = Counter()
 
     def one(self, role: str) -> Actor:
         """Somebody who holds a role."""
@@ -204,7 +205,8 @@ class Campaign:
         except Refused as refused:
             words = f"{refused.problem.get('detail')} {refused.problem.get('fields') or ''}"[:240]
             self.log.refused[f"{row['process_key']}.{row['element_id']}/{outcome}: {words}"] += 1
-            self._left[row["id"]] = today + timedelta(days=2)
+            self._refusals[row["id"]] += 1
+            self._left[row["id"]] = today + timedelta(days=min(30, 2 ** self._refusals[row["id"]]))
             return 0
         self.log.completed[row["process_key"], row["element_id"], outcome or ""] += 1
         self.policy.done(task, outcome)

@@ -46,6 +46,9 @@ PARTS: Mapping[str, str] = {
     "U-610423-03": "slow",
     "U-610424-01": "loses",
     "U-610402-10": "slow",
+    # Their county title ends while the next application runs.
+    "U-610430-03": "slow_fill",
+    "U-610422-04": "slow_forward",
     # A county where nobody applies, one where all are rejected, one where the only one is objected to.
     "U-610429-02": "rests",
     "U-610426-02": "rests",
@@ -99,45 +102,50 @@ FINDINGS: Sequence[Mapping[str, Any]] = (
 INCIDENTS: Mapping[tuple[int, int], Sequence[tuple[str, str]]] = {
     (2026, 8): (("U-610424-01", "city"), ("U-610402-02", "county")),
     (2027, 1): (("U-610402-12", "city"), ("U-610402-14", "city")),
-    (2027, 2): (("U-610402-01", "county"), ("U-610402-07", "province"), ("U-610402-01", "nation")),
+    (2027, 2): (("U-610402-01", "county"), ("U-610402-07", "province"), ("U-610402-04", "county")),
     (2027, 3): (("U-610402-01", "city"),),
-    (2027, 4): (("U-610402-01", "county"), ("U-610402-07", "province"), ("U-610402-01", "nation")),
-    (2027, 5): (("U-610402-01", "city"),),
-    (2027, 6): (("U-610402-01", "county"), ("U-610402-07", "province"), ("U-610402-01", "nation")),
-    (2027, 7): (("U-610402-01", "city"),),
-    (2027, 8): (("U-610422-01", "county"),),
-    (2027, 12): (("U-610402-01", "county"), ("U-610402-07", "province"), ("U-610402-01", "city")),
-    (2028, 3): (("U-610402-01", "city"), ("U-610402-07", "nation")),
-    (2028, 5): (("U-610404-05", "county"), ("U-610481-04", "county")),
-    (2028, 9): (("U-610481-05", "county"), ("U-610404-01", "county")),
+    (2027, 4): (("U-610402-01", "county"), ("U-610402-07", "province")),
+    (2027, 5): (("U-610402-01", "city"), ("U-610402-04", "county"), ("U-610402-04", "county")),
+    (2027, 6): (("U-610402-01", "county"), ("U-610402-07", "province")),
+    (2027, 7): (("U-610402-01", "city"), ("U-610422-01", "county"), ("U-610428-02", "county")),
+    (2027, 12): (("U-610402-07", "province"), ("U-610402-14", "city")),
+    (2028, 1): (("U-610402-08", "nation"), ("U-610402-14", "city")),
+    (2028, 3): (("U-610402-08", "nation"), ("U-610402-12", "city")),
+    (2028, 5): (("U-610402-08", "nation"), ("U-610404-05", "county")),
+    (2028, 9): (("U-610402-08", "nation"), ("U-610481-05", "county")),
+    (2029, 3): (("U-610404-05", "county"), ("U-610481-05", "county"), ("U-610430-02", "county")),
+    (2029, 6): (("U-610404-02", "county"), ("U-610481-03", "county"), ("U-610402-02", "county")),
+    (2029, 9): (("U-610404-02", "county"), ("U-610481-03", "county"), ("U-610402-02", "county")),
 }
 
-#: Decisions that belong to a unit's part and not to the order above.
-DECISIONS: Mapping[tuple[str, str], str] = {
-    ("U-610424-01", "incident.Decide_city"): "revoke",
-    ("U-610422-01", "incident.Decide_county"): "revoke",
-    ("U-610422-01", "revocation_cascade.Decide_city"): "keep",
-    ("U-610422-01", "revocation_cascade.Decide_province"): "keep",
-    ("U-610423-01", "reinspection.Decide_city"): "cancel",
-    ("U-610481-01", "reinspection.Decide_county"): "cancel",
-    ("U-610481-01", "revocation_cascade.Decide_city"): "keep",
-    ("U-610481-01", "revocation_cascade.Decide_province"): "keep",
-    ("U-610481-01", "revocation_cascade.Decide_nation"): "keep",
+#: Decisions that belong to a unit's part and not to the order above: in turn, then the last one again.
+DECISIONS: Mapping[tuple[str, str], Sequence[str]] = {
+    ("U-610424-01", "incident.Decide_city"): ("revoke",),
+    ("U-610422-01", "incident.Decide_county"): ("revoke",),
+    ("U-610428-02", "incident.Decide_county"): ("revoke",),
+    ("U-610402-04", "incident.Decide_county"): ("suspend", "none", "revoke"),
+    ("U-610422-01", "revocation_cascade.Decide_city"): ("keep",),
+    ("U-610422-01", "revocation_cascade.Decide_province"): ("keep",),
+    ("U-610423-01", "reinspection.Decide_city"): ("cancel",),
+    ("U-610481-01", "reinspection.Decide_county"): ("cancel",),
+    ("U-610481-01", "revocation_cascade.Decide_city"): ("keep",),
+    ("U-610481-01", "revocation_cascade.Decide_province"): ("keep",),
+    ("U-610481-01", "revocation_cascade.Decide_nation"): ("keep",),
+    ("U-610402-08", "upward_recommendation.Result_nation"): ("named",),
 }
 
 #: What a plan decides otherwise than the defaults, by year and key.
 SETTINGS: Mapping[int, Mapping[str, str]] = {
     2027: {
         "validity_nation": "3",
-        "grace_days": "3",
+        "grace_days": "10",
         "skip_levels_max": "1",
         "expired_title_supports": "true",
-    },
-    2028: {
-        "quota_mode": "cap",
+        "reapplication_months": "0",
         "notice_on_county": "false",
         "notice_on_city": "false",
         "filing_zero_report": "false",
     },
+    2028: {"quota_mode": "cap"},
     2031: {},
 }

@@ -11,4 +11,39 @@ class Reason:
     test: str
 
 
-NOT_TAKEN: dict[str, Reason] = {}
+_ASKED_BEFORE = "who asks is refused by the same facts a moment before, in the process that takes the wish"
+_TOLD_BEFORE = "a title is lost by a message that ends the application at once; only a race gets past it"
+_IN_TIME = "only what came late is asked about; it is in time when the window was extended in between"
+_ORDER = "the demo's titles are announced when its first plan year is there already"
+
+NOT_TAKEN: dict[str, Reason] = {
+    "application.Gw_fill>St_refused": Reason(_ASKED_BEFORE, "test_r20_what_else_refuses_an_application"),
+    "application_eligibility#r1": Reason(_ASKED_BEFORE, "test_r20_what_else_refuses_an_application"),
+    "application_eligibility#r2": Reason(_ASKED_BEFORE, "test_r20_what_else_refuses_an_application"),
+    "application_eligibility#r4": Reason(
+        _ASKED_BEFORE, "test_r20_a_unit_may_not_apply_below_its_entry_level"
+    ),
+    "application.Gw_submit>St_refused": Reason(
+        _TOLD_BEFORE, "test_r20_the_title_is_checked_again_at_submission"
+    ),
+    "channel_review.Gw_eligible>Tell_refused": Reason(
+        _TOLD_BEFORE, "test_r20_the_title_is_checked_again_at_forwarding"
+    ),
+    "application.Gw_decided>Read": Reason(
+        _TOLD_BEFORE, "test_r20a_a_title_lost_during_the_notice_keeps_the_unit_from_being_named"
+    ),
+    "application_decision.Gw_naming>St_refused": Reason(
+        _TOLD_BEFORE, "test_r20a_a_title_lost_during_the_notice_keeps_the_unit_from_being_named"
+    ),
+    "municipal_naming.Gw_fit>End_none": Reason(
+        _TOLD_BEFORE, "test_r20a_a_title_lost_during_the_notice_keeps_the_unit_from_being_named"
+    ),
+    "county_naming.Gw_fit>Gw_zero": Reason(_TOLD_BEFORE, "test_r22_nobody_may_be_named_any_more"),
+    "late_acceptance.who>accepted_at_once": Reason(
+        _IN_TIME, "test_r13_nobody_is_asked_when_it_is_too_late_or_not_late_at_all"
+    ),
+    "late_acceptance#in_time": Reason(
+        _IN_TIME, "test_r13_nobody_is_asked_when_it_is_too_late_or_not_late_at_all"
+    ),
+    "title_term.Gw_year>Plan": Reason(_ORDER, "test_r24_title_held_before_any_plan_year_waits_for_the_first"),
+}

@@ -89,6 +89,7 @@ class Policy(Initiative):
         #: What was pressed at each step, and how often an order was followed.
         self.taken: dict[str, Counter[str]] = defaultdict(Counter)
         self._ordered: Counter[str] = Counter()
+        self._decided: Counter[tuple[str, str]] = Counter()
         self._numbers = Counter[str]()
 
     def tell(self, campaign: "Campaign") -> None:
@@ -110,16 +111,18 @@ class Policy(Initiative):
                 return not date(year, 7, 1) <= task.today < date(year, 8, 12)
             if part == "county_late":
                 return not date(year, 4, 1) <= task.today < date(year, 7, 25)
-            return part != "slow" or year != 2031 or task.today > date(year, 7, 25)
+            return part != "slow_fill" or year != 2031 or task.today > date(year, 7, 27)
         if step == "channel_review.Forward" and part == "late_body":
             return not date(year, 7, 1) <= task.today < date(year, 8, 12)
+        if step == "channel_review.Forward" and part == "slow_forward":
+            return year != 2031 or task.today > date(year, 7, 27)
         if step == "late_acceptance.explain":
             return part != "late_silent"
         if step == "rectification.Evidence":
             return part != "rectifies_never"
         if step == "reinspection.Self_check":
             late = task.due is not None and task.today > task.due + timedelta(days=20)
-            return part != "silent" and (part != "slow" or late)
+            return part != "silent" and (not part.startswith("slow") or late)
         if step == "self_check.Report":
             return part not in ("silent", "vetoed")
         if step in ("supervision.reply", "implementation.report", "preparation.do_scheme"):
@@ -128,6 +131,9 @@ class Policy(Initiative):
             return not task.row["organisation_name"].startswith("咸阳市总工会")
         if step == "deliberation.Vote":
             return not (task.actor.login.endswith("组委会-05") and year == 2027)
+        if step == "county_round.Collect" and ("三原" in name or "淳化" in name):
+            # Named in July: their titles end in the middle of a submission phase five years later.
+            return task.today >= date(year, 6, 28)
         if step.startswith("county_filing"):
             return self._files(task, name)
         if step in ON_DEMAND:
@@ -137,16 +143,17 @@ class Policy(Initiative):
     def _files(self, task: Task, name: str) -> bool:
         """Some counties file late: all of it, the electronic part, the paper part, the zero report."""
         overdue = task.due is not None and task.today > task.due + timedelta(days=1)
-        late = task.today > task.today.replace(month=9, day=1) if task.today.month < 9 else True
+        # The electronic part is due in three days; a month and more after it came it is past the filing's day.
+        since = task.today - datetime.fromisoformat(task.row["created_at"]).date()
         element = task.row["element_id"]
         if element == "Prepare":
             return "渭城" not in name or overdue
         if element == "Nil":
             return "旬邑" not in name or overdue
         if element == "Electronic":
-            return "兴平" not in name or late
+            return "兴平" not in name or since > timedelta(days=40)
         if element == "Paper":
-            return "三原" not in name or late
+            return "三原" not in name or overdue
         return True
 
     def _on_demand(self, task: Task, name: str) -> bool:
@@ -166,7 +173,7 @@ class Policy(Initiative):
         ids = [str(one["id"]) for one in outcomes]
         decided = self._decisions.get((task.unit, task.step))
         if decided is not None:
-            return decided
+            return decided[min(self._decided[task.unit, task.step], len(decided) - 1)]
         process, element = task.row["process_key"], task.row["element_id"]
         press: Callable[[Task, list[str]], str | None] | None = getattr(
             self, f"_press_{process}_{element}".lower(), None
@@ -186,7 +193,9 @@ class Policy(Initiative):
     def done(self, task: Task, outcome: str | None) -> None:
         """Remember what was pressed."""
         self.taken[task.step][outcome or ""] += 1
-        if (task.unit, task.step) not in self._decisions:
+        if (task.unit, task.step) in self._decisions:
+            self._decided[task.unit, task.step] += 1
+        else:
             self._ordered[task.step] += 1
 
     def _press_annual_plan_countersign(self, task: Task, ids: list[str]) -> str | None:
