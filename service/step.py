@@ -194,6 +194,8 @@ class Step:
     _timers: set[str] = field(default_factory=set)
     _matter: dict[str, Any] = field(default_factory=dict)
     _checked: bool = False
+    #: What reckoning warned of, such as a year without an official list of holidays.
+    _warned: list[Text] = field(default_factory=list)
 
     @classmethod
     def load(
@@ -211,7 +213,8 @@ class Step:
         connection = transaction.connection
         procedure = system.procedure(connection, row["deployment_id"])
         definition = procedure.processes[row["process_key"]]
-        functions = _functions(system, transaction, at, row, submission)
+        warned: list[Text] = []
+        functions = _functions(system, transaction, at, row, submission, warned)
         machine = Machine.load(definition, procedure, row["machine"], functions)
         step = cls(
             system,
@@ -224,6 +227,7 @@ class Step:
             functions,
             machine,
             submission,
+            _warned=warned,
         )
         step._tasks = {one.ref for one in machine.user_tasks()}
         step._waits = {one.ref for one in machine.waits()}
@@ -278,7 +282,8 @@ class Step:
             "ended_at": None,
             "idempotency_key": idempotency_key,
         }
-        functions = _functions(system, transaction, at, row, submission)
+        warned: list[Text] = []
+        functions = _functions(system, transaction, at, row, submission, warned)
         given: Variables = {
             "unit_id": None,
             "organisation_id": None,
@@ -297,7 +302,17 @@ class Step:
         connection.execute(insert(tables.instance), row)
         machine = Machine.start(definition, procedure, given, at, functions)
         step = cls(
-            system, transaction, at, actor_id, row, definition, procedure, functions, machine, submission
+            system,
+            transaction,
+            at,
+            actor_id,
+            row,
+            definition,
+            procedure,
+            functions,
+            machine,
+            submission,
+            _warned=warned,
         )
         step._checked = True
         return step
@@ -394,6 +409,7 @@ class Step:
         self._timers = recording.write_timers(self, self._timers)
         recording.write_sent(self)
         self._write_matter()
+        self._report_warnings()
 
     def forget_timer(self, ref: str) -> None:
         """Leave the job of a timer to the caller, who fired it and removes it."""
@@ -405,6 +421,14 @@ class Step:
         self.row["state"], self.row["ended_at"] = "cancelled", self.at
         self.record(action, detail)
 
+    def _report_warnings(self) -> None:
+        """Tell the process administrators what reckoning warned of; once, however many steps meet it."""
+        for text in dict.fromkeys(self._warned):
+            incidents.report(
+                self.connection, instance_id=None, element_id=None, text=text, facts={}, at=self.at
+            )
+        self._warned.clear()
+
     def _adopt(self) -> None:
         """Take over what an operation said of the matter: unit, plan year, title."""
         for column in ("unit_id", "plan_year_id", "organisation_id", "title"):
@@ -412,7 +436,9 @@ class Step:
                 self.row[column] = self._matter[column]
 
     def _renew_functions(self) -> None:
-        self.functions = _functions(self.system, self.transaction, self.at, self.row, self.submission)
+        self.functions = _functions(
+            self.system, self.transaction, self.at, self.row, self.submission, self._warned
+        )
         self.machine.functions = self.functions
 
     def _write_matter(self) -> None:
@@ -459,6 +485,7 @@ def _functions(
     at: datetime,
     row: Columns,
     submission: Submission | None,
+    warned: list[Text],
 ) -> Functions:
     return system.functions(
         transaction.connection,
@@ -468,4 +495,5 @@ def _functions(
         organisation_id=row["organisation_id"],
         unit_id=row["unit_id"],
         submission=submission,
+        warn=warned.append,
     )

@@ -152,15 +152,17 @@ class System:
         organisation_id: str | None = None,
         unit_id: str | None = None,
         submission: Submission | None = None,
+        warn: Callable[[Text], object] | None = None,
     ) -> Functions:
         """Return what expressions of one instance may call: calendar, plan year, submitted forms.
 
-        `submission` is being submitted right now and not yet written.
+        `submission` is being submitted right now and not yet written. `warn` is told what reckoning is not
+        sure of, such as a year without an official list.
         """
         from service.campaign.date_functions import functions_for
         from service.campaign.windows import functions_for_plan
 
-        every: dict[str, Callable[..., Any]] = dict(functions_for(self.calendar(connection), at))
+        every: dict[str, Callable[..., Any]] = dict(functions_for(self.calendar(connection), at, warn=warn))
         every |= functions_for_plan(
             connection, plan_year_id, organisation_id=organisation_id, unit_id=unit_id
         )

@@ -85,7 +85,7 @@ FUNCTION_HELP: Mapping[str, Text] = {
 #: Names a diagram may call.
 FUNCTION_NAMES: frozenset[str] = frozenset(FUNCTION_HELP)
 
-#: Names that only a plan year can answer: the caller of `functions_for` gives them.
+#: Names that only a plan year can answer.
 PLAN_FUNCTIONS: frozenset[str] = frozenset(
     {"window_opens", "window_closes", "window_ends", "window_key", "setting"}
 )
@@ -95,17 +95,14 @@ def functions_for(
     calendar: WorkCalendar,
     now: datetime,
     *,
-    plan: Mapping[str, Callable[..., Any]] | None = None,
     warn: Callable[[Text], object] | None = None,
 ) -> Mapping[str, Callable[..., Any]]:
     """Return the callables for `FUNCTION_NAMES`, reckoning with `calendar` at the aware instant `now`.
 
-    `plan` holds the callables of `PLAN_FUNCTIONS`; without it they raise `Invalid`, since outside a plan year
-    there is no window. `warn` is called with each warning of a reckoning (a year without an official list).
-    The callables raise `Invalid` for arguments that are no days or whole numbers.
+    Those of `PLAN_FUNCTIONS` raise `Invalid` here: a plan year brings its own (`windows.functions_for_plan`).
+    `warn` is called with each warning of a reckoning (a year without an official list). The callables raise
+    `Invalid` for arguments that are no days or whole numbers.
     """
-    if plan is not None and plan.keys() != PLAN_FUNCTIONS:
-        raise ValueError(f"a plan year answers {sorted(PLAN_FUNCTIONS)}, got {sorted(plan)}")
 
     def told(warnings: tuple[Text, ...]) -> None:
         if warn is not None:
@@ -144,7 +141,7 @@ def functions_for(
         "year_of": lambda day: parse_day(day).year,
         "year_month": lambda day: parse_day(day).isoformat()[:7],
     }
-    functions.update(plan if plan is not None else {name: _without_plan(name) for name in PLAN_FUNCTIONS})
+    functions.update({name: _without_plan(name) for name in PLAN_FUNCTIONS})
     return functions
 
 
