@@ -7,8 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
-from service.campaign import plans, titles, windows
-from service.campaign.calendar import add_months
+from service.campaign import chains, plans, titles, windows
 from service.clock import city_day
 from service.errors import Conflict, NotFound, Text
 from service.store.application import application, application_change
@@ -16,7 +15,6 @@ from service.store.identity import organisation, unit_profile
 from service.store.ids import new_id
 from service.store.plan import creation_target
 from service.store.procedure import task
-from service.store.title import title, title_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +244,7 @@ def standing(
             for one in held
         ),
         duplicate=_has_other(connection, mine),
-        cooling=_is_cooling(connection, mine.unit_id, cooling_months, day),
+        cooling=chains.cooling(connection, mine.unit_id, cooling_months, day),
         below_entry=target < first,
         needs_none=target == first,
         has_prerequisite=any(one.counts_on(day) for one in below),
@@ -450,15 +448,6 @@ def _has_other(connection: Connection, mine: Application) -> bool:
         .limit(1)
     )
     return other is not None
-
-
-def _is_cooling(connection: Connection, unit_id: str, months: int, day: date) -> bool:
-    revoked = connection.scalars(
-        select(title_change.c.decided_on)
-        .join(title, title.c.id == title_change.c.title_id)
-        .where(title.c.unit_id == unit_id, title.c.state == "revoked", title_change.c.to_state == "revoked")
-    ).all()
-    return any(one is not None and day <= add_months(one, months) for one in revoked)
 
 
 def _bodies(connection: Connection, kind: str, area_code: str | None, day: date) -> list[str]:

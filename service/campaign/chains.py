@@ -69,7 +69,9 @@ def position(
 
 
 def cooling(connection: Connection, unit_id: str, months: int, day: date) -> bool:
-    """Return whether a title of the unit was revoked less than `months` before `day`."""
+    """Return whether a title of the unit was revoked less than `months` before `day`; never for none."""
+    if months == 0:
+        return False
     revoked = connection.scalars(
         select(title_change.c.decided_on)
         .join(title, title.c.id == title_change.c.title_id)

@@ -234,6 +234,17 @@ def test_r20a_another_lost_title_leaves_the_application_alone(applying: City) ->
     assert len(waits_for(city, "title_lost")) == 1
 
 
+def test_r20a_a_lower_title_lost_leaves_the_application_alone_where_no_interval_is_set(applying: City) -> None:
+    city = applying
+    decide(city, "reapplication_months", 0)
+    lower = grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)
+    grant(city, "village", "city", on="2024-09-01", term=False)
+    begin(city, "village", "province")
+    revoke(city, lower)
+    tell(city, "title_lost", city.units["village"], title_id=lower, level="county", cause="incident")
+    assert the_application(city, "village").state == "draft"
+
+
 def test_r20a_a_title_lost_during_the_notice_keeps_the_unit_from_being_named(applying: City) -> None:
     city = applying
     held = grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)

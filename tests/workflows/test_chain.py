@@ -221,6 +221,15 @@ def test_r20_chain_hears_two_messages_that_come_at_once(titled: City) -> None:
     assert [one["level"] for one in sent(titled, "application_opened")] == ["city"]
 
 
+def test_r20_chain_drops_a_wish_that_is_no_longer_allowed(titled: City) -> None:
+    school = titled.units["school"]
+    tell(titled, "chain_begun", school, unit_id=school)
+    tell(titled, "application_wanted", school, plan_year_id=year_id(titled), level="province", skip=False)
+    assert sent(titled, "application_opened") == []
+    tell(titled, "application_wanted", school, plan_year_id=year_id(titled), level="city", skip=False)
+    assert [one["level"] for one in sent(titled, "application_opened")] == ["city"]
+
+
 def test_r20_one_chain_for_a_unit(titled: City) -> None:
     for _ in range(2):
         tell(titled, "chain_begun", titled.units["school"], unit_id=titled.units["school"])
