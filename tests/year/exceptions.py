@@ -17,9 +17,10 @@ _IN_TIME = "only what came late is asked about; it is in time when the window wa
 _ORDER = "the demo's titles are announced when its first plan year is there already"
 
 NOT_TAKEN: dict[str, Reason] = {
-    "application.Gw_fill>St_refused": Reason(_ASKED_BEFORE, "test_r20_what_else_refuses_an_application"),
     "application_eligibility#r1": Reason(_ASKED_BEFORE, "test_r20_what_else_refuses_an_application"),
-    "application_eligibility#r2": Reason(_ASKED_BEFORE, "test_r20_what_else_refuses_an_application"),
+    "naming_chain.Gw_allowed>Standing": Reason(
+        _ASKED_BEFORE, "test_r20_chain_drops_a_wish_that_is_no_longer_allowed"
+    ),
     "application_eligibility#r4": Reason(
         _ASKED_BEFORE, "test_r20_a_unit_may_not_apply_below_its_entry_level"
     ),

@@ -160,10 +160,11 @@ class Initiative:
             part = self.part.get(unit, "")
             if part == "rests" or not self._turn(index, unit, part, today.year):
                 continue
+            counting = ("active", "pending_reinspection") if part == "slow_city" else ("active",)
             held = {
                 one["level"]
                 for one in actor.caller.get("/titles", unit=unit)["rows"]
-                if one["state"] == "active"
+                if one["state"] in counting
             }
             following = next(
                 (at for at in range(self._entry[unit], 4) if not any(one in held for one in LEVELS[at:])),
@@ -188,7 +189,7 @@ class Initiative:
     def _turn(self, index: int, unit: str, part: str, year: int) -> bool:
         """Whether a unit applies in a year: all at first, later every so many."""
         if part.startswith("slow_"):
-            return year in (2026, 2031)
+            return year in ((2027,) if part == "slow_city" else (2026, 2031))
         if year <= 2026 or part in ("model", "slow") or (year == 2027 and part in AGAIN):
             return True
         return index % {2027: 2, 2028: 4}.get(year, 5) == 0
@@ -247,7 +248,8 @@ class Initiative:
     def _report_incidents(self, campaign: "Campaign", today: date) -> None:
         office = campaign.one("municipal_office")
         for code, level in INCIDENTS.get((today.year, today.month), ()):
-            held = office.caller.get("/titles", unit=self.units[code], level=level)["rows"]
+            whose = {"unit": self.units[code]} if code else {}
+            held = office.caller.get("/titles", level=level, limit=200, **whose)["rows"]
             standing = [one["id"] for one in held if one["state"] not in ("revoked", "ended")]
             if standing:
                 facts: Mapping[str, Any] = {

@@ -110,7 +110,7 @@ def _gather(campaign: Campaign, walked: Walked, every: Walked) -> Result:
         result.fates[name] = sum(pressed[ending.format(level)] for level in levels)
     result.fates["withdrawn"] = campaign.log.acted["撤回申报"]
     titles = admin.pages("/titles")
-    result.named = Counter(one["level"] for one in titles if one["origin"] == "system")
+    result.named = Counter(one["level"] for one in titles if one["origin"] != "legacy")
     result.states = Counter(f"{one['level']} {one['state']}" for one in titles)
     result.units = len({one["unit_id"] for one in instances if one["process_key"] == "application"})
     for kind in ("outcomes", "branches", "rules"):
