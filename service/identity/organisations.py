@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, or_, select
 
 from service.clock import city_day
 from service.engine.model import Role
@@ -164,6 +164,11 @@ def kinds(connection: Connection) -> list[Kind]:
     return [Kind(row.kind, Text(row.label, row.label_en or row.label)) for row in rows]
 
 
+_PLACE = select(organisation.c.id, organisation.c.kind, organisation.c.area_code).where(
+    organisation.c.id == bindparam("organisation")
+)
+
+
 def resolve_seat(
     connection: Connection, role: Role, variables: Mapping[str, Any], at: datetime
 ) -> str | None:
@@ -179,14 +184,12 @@ def resolve_seat(
     given = variables.get(role.of)
     if not isinstance(given, str):
         return None
-    row = connection.execute(
-        select(organisation.c.id, organisation.c.kind, organisation.c.area_code).where(
-            organisation.c.id == given
-        )
-    ).one_or_none()
+    if role.sits == "*":
+        return given
+    row = connection.execute(_PLACE, {"organisation": given}).one_or_none()
     if row is None:
         return None
-    if role.sits in ("*", row.kind):
+    if role.sits == row.kind:
         return str(row.id)
     return _only(connection, role.sits, day, row.area_code) if row.area_code is not None else None
 

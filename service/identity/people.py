@@ -191,20 +191,23 @@ def names(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     return {row.id: row.name for row in rows}
 
 
+_MEMBERS = (
+    select(person.c.id)
+    .join(membership, membership.c.person_id == person.c.id)
+    .where(
+        membership.c.role == bindparam("role"),
+        membership.c.organisation_id == bindparam("organisation"),
+        in_force(bindparam("day", type_=Date)),
+        person.c.disabled_at.is_(None),
+    )
+    .order_by(person.c.name, person.c.id)
+)
+
+
 def members(connection: Connection, role: str, organisation_id: str, day: date) -> list[str]:
     """Return the ids of those who hold `role` in an organisation on `day` and may sign in, by name."""
-    query = (
-        select(person.c.id)
-        .join(membership, membership.c.person_id == person.c.id)
-        .where(
-            membership.c.role == role,
-            membership.c.organisation_id == organisation_id,
-            in_force(day),
-            person.c.disabled_at.is_(None),
-        )
-        .order_by(person.c.name, person.c.id)
-    )
-    return list(dict.fromkeys(connection.scalars(query)))
+    wanted = {"role": role, "organisation": organisation_id, "day": day}
+    return list(dict.fromkeys(connection.scalars(_MEMBERS, wanted)))
 
 
 def holders(connection: Connection, duty: str, day: date) -> list[str]:
