@@ -41,7 +41,10 @@ _ORPHANS = and_(tables.task.c.organisation_id.is_(None), tables.task.c.person_id
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """One task as lists show it; instants are UTC, names are redacted for who may not read them."""
+    """One task as lists show it; instants are UTC, names are redacted for who may not read them.
+
+    `body_name` is the body the matter belongs to, where it is about no unit.
+    """
 
     id: str
     name: Text
@@ -53,6 +56,7 @@ class TaskRow:
     element_id: str
     unit_id: str | None
     unit_name: str | None
+    body_name: str | None
     organisation_id: str | None
     organisation_name: str | None
     role: str | None
@@ -132,6 +136,7 @@ def open_tasks(
     unit: str | None = None,
     search: str | None = None,
     instance: str | None = None,
+    due_from: datetime | None = None,
     due_before: datetime | None = None,
     taken: bool | None = None,
     after: str | None = None,
@@ -139,8 +144,8 @@ def open_tasks(
 ) -> Page[TaskRow]:
     """Return the tasks a person may do, what is due first on top; their own and their roles' pools.
 
-    `step` is an element's id, `taken` says whether somebody has claimed it. It reads one short index range
-    for each membership, however many tasks are open in all.
+    `step` is an element's id, `due_from` and `due_before` bound when it is due, `taken` says whether somebody has
+    claimed it. It reads one short index range for each membership, however many tasks are open in all.
     """
     limit = min(limit, LARGEST_PAGE)
     task = tables.task
@@ -153,6 +158,8 @@ def open_tasks(
         conditions.append(task.c.unit_id == unit)
     if instance is not None:
         conditions.append(task.c.instance_id == instance)
+    if due_from is not None:
+        conditions.append(task.c.sort_at >= due_from)
     if due_before is not None:
         conditions.append(task.c.sort_at < due_before)
     if taken is not None:
@@ -345,24 +352,29 @@ def _task_rows(
 ) -> list[TaskRow]:
     """Add names to task rows: a fixed number of queries, however many rows."""
     instance_ids = {row["instance_id"] for row in rows}
-    deployments = dict(
-        connection.execute(
-            select(tables.instance.c.id, tables.instance.c.deployment_id).where(
-                tables.instance.c.id.in_(instance_ids)
-            )
-        ).all()
-    )
+    instance, matter = tables.instance, tables.matter
+    instances = {
+        one.id: one
+        for one in connection.execute(
+            select(instance.c.id, instance.c.deployment_id, matter.c.organisation_id)
+            .join(matter, matter.c.id == instance.c.matter_id)
+            .where(instance.c.id.in_(instance_ids))
+        )
+    }
     persons = people.names(
         connection, {row[name] for row in rows for name in ("person_id", "sent_by", "closed_by") if row[name]}
     )
+    bodies = {one.organisation_id for one in instances.values() if one.organisation_id}
     places = redacted_names(
-        connection, person, {row["organisation_id"] for row in rows if row["organisation_id"]}
+        connection, person, bodies | {row["organisation_id"] for row in rows if row["organisation_id"]}
     )
     units = redacted_names(connection, person, {row["unit_id"] for row in rows if row["unit_id"]})
     found = []
     for row in rows:
-        procedure = system.procedure(connection, deployments[row["instance_id"]])
-        found.append(_task_row(row, procedure, persons, places, units))
+        whose = instances[row["instance_id"]]
+        procedure = system.procedure(connection, whose.deployment_id)
+        body = places.get(whose.organisation_id or "") if row["unit_id"] is None else None
+        found.append(_task_row(row, procedure, persons, places, units, body))
     return found
 
 
@@ -372,6 +384,7 @@ def _task_row(
     persons: Mapping[str, str],
     places: Mapping[str, str],
     units: Mapping[str, str],
+    body: str | None,
 ) -> TaskRow:
     definition = procedure.processes[row["process_key"]]
     element: Element = definition.elements[row["element_id"]]
@@ -388,6 +401,7 @@ def _task_row(
         element_id=row["element_id"],
         unit_id=row["unit_id"],
         unit_name=units.get(row["unit_id"] or ""),
+        body_name=body,
         organisation_id=row["organisation_id"],
         organisation_name=places.get(row["organisation_id"] or ""),
         role=row["role"],

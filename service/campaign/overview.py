@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
-from service.campaign import plans, progress, quotas, titles
+from service.campaign import bodies, plans, progress, quotas, settings, titles
 from service.campaign.plans import WorkItem
 from service.campaign.progress import Deliverable, Report
 from service.clock import city_day
@@ -183,7 +183,16 @@ def campaign(connection: Connection, plan_year_id: str, at: datetime) -> Campaig
         connection, supervision_case.c.organisation_id, supervision_case.c.plan_year_id == plan_year_id,
         supervision_case.c.state != "closed",
     )  # fmt: skip
+    kinds = next(
+        (
+            one.value
+            for one in settings.list_settings(connection, plan_year_id)
+            if one.key == "participating_kinds"
+        ),
+        (),
+    )
     ids = {*shares, *targets, *cases}
+    ids |= {one.id for one in bodies.participating(connection, kinds, city_day(at))}
     ids |= {one.organisation_id for one in delivered} | {one.organisation_id for one in reports}
     ids |= {row.organisation_id for row in tasks}
     ids |= {one.recommender_id for one in found}

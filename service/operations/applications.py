@@ -46,10 +46,13 @@ def open_application(
     state: str,
     county: str | None = None,
     skip: bool = False,
+    pattern: str = numbering.DEFAULT_PATTERN,
 ) -> Json:
-    """Open a unit's application; names the matter after it."""
+    """Open a unit's application; names the matter after it. Its number is the next one of the pattern."""
     year = plans.get(context.connection, plan_year)
-    number = numbering.next_number(context.connection, kind="application", scope=level, year=year.year)
+    number = numbering.next_number(
+        context.connection, kind="application", scope=level, year=year.year, pattern=pattern
+    )
     made = applications.open_application(
         context.connection,
         unit_id=unit,

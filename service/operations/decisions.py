@@ -139,10 +139,12 @@ def sign(
     pending_supports: bool,
     pattern: str | None = None,
     document_number: str | None = None,
+    certificate_pattern: str = numbering.DEFAULT_PATTERN,
 ) -> Json:
     """Sign a decision and name each unit (R22, R23): with the number given, or the next one of `pattern`.
 
-    Nobody is named who could not be (see `decisions.check`): raises `Conflict` then, naming the first.
+    Certificates are numbered by `certificate_pattern`. Nobody is named who could not be (see `decisions.check`):
+    raises `Conflict` then, naming the first.
     """
     wanted = [str(one) for one in applications]
     wrong = decisions.obstacles(
@@ -172,7 +174,8 @@ def sign(
             pattern=pattern,
         )
     granted = [
-        (one, _grant(context, one, level, decided_on, number, authority, valid_years)) for one in wanted
+        (one, _grant(context, one, level, decided_on, number, authority, valid_years, certificate_pattern))
+        for one in wanted
     ]
     made = decisions.record(
         context.connection,
@@ -241,6 +244,7 @@ def _grant(
     number: str,
     authority: str,
     valid_years: int | None,
+    certificate_pattern: str,
 ) -> str:
     granted = title_operations.grant(
         context,
@@ -250,6 +254,7 @@ def _grant(
         decision_number=number,
         namer_org=authority,
         valid_years=valid_years,
+        certificate_pattern=certificate_pattern,
     )
     if not isinstance(granted, dict):
         raise TypeError("titles.grant describes the title it granted")

@@ -32,10 +32,12 @@ def grant(
     valid_years: int | None = None,
     origin: str = "system",
     certificate_number: str | None = None,
+    certificate_pattern: str = numbering.DEFAULT_PATTERN,
     proof: Any = None,
 ) -> Json:
     """Name a unit (R22, R23): an organisation here (`namer_org`) or a body above the city (`namer_name`).
 
+    Without a `certificate_number` the next one of the pattern is taken.
     `valid_years` None means that the level has no term. Raises `Conflict` when the title is held already.
     """
     day = _decision_day(context, decided_on)
@@ -44,7 +46,7 @@ def grant(
     if not namer:
         raise Invalid(Text("缺少命名机关", "The naming body is missing"), parameter="namer_org")
     number = certificate_number or numbering.next_number(
-        context.connection, kind="certificate", scope=level, year=day.year
+        context.connection, kind="certificate", scope=level, year=day.year, pattern=certificate_pattern
     )
     granted = titles.grant(
         context.connection,

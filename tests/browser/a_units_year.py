@@ -20,7 +20,8 @@ HEAD = "蒋清杏"
 CHAIR = "韩安枫"
 COMMITTEE = ("杨青桃", "朱秀竹", "秦长杉", "尤新梓", "许晓梅")
 PASSWORD = "green-city-2026"
-NUMBER = "咸绿市〔2026〕001号"
+DECISION = "咸创绿发〔2026〕12号"
+CERTIFICATE = "咸绿市〔2026〕001号"
 
 
 def live(one: AtWork) -> None:
@@ -102,7 +103,7 @@ def apply(one: AtWork) -> None:
             "创建工作领导小组": "组长：校长；成员：总务、教务、少先队。",
             "自评报告（1500 字以内）": "学校把绿化、节能和绿色教育写进学年计划：补种乔木一百二十株，改造屋顶花园，"
             "雨水用于浇灌；全校实行垃圾分类，开设自然笔记课程，学生人人有一盆自己的植物。",
-            "自评分": lambda beside: beside["满分"].split()[0] if float(beside["满分"].split()[0]) > 0 else 0,
+            "自评分": lambda beside: beside["满分"],
             "佐证材料目录": "绿化竣工图；垃圾分类台账；课程表和学生作品。",
             "佐证材料": ("绿化台账.pdf", PDF),
             "郑重声明：近三年未发生环境污染事件": True,
@@ -176,12 +177,12 @@ def inspect(one: AtWork) -> None:
     one.press("无异议，签收")
 
 
-def points(beside: Mapping[str, str]) -> float:
+def points(beside: Mapping[str, str]) -> str:
     """Full points, one off for the way to school; nothing for what goes beyond the hundred."""
     full = float(beside["满分"].split()[0])
     if beside.get("重点") == "加分项":
-        return 0
-    return full - 1 if "出行" in beside.get("评分标准", "") else full
+        return "0"
+    return f"{full - 1 if '出行' in beside.get('评分标准', '') else full:g}"
 
 
 def deliberate(one: AtWork) -> None:
@@ -229,6 +230,7 @@ def name_it(one: AtWork) -> None:
     """The naming decision is drafted, countersigned and signed; the plaque is handed over (R23, R24)."""
     one.open_task("起草命名决定")
     expect(one.page.locator("main")).to_contain_text(SCHOOL)
+    one.fill({"发文字号（留空则自动编号）": DECISION})
     one.show("decision-draft")
     one.press("送会签")
     one.become(HEAD)
@@ -256,6 +258,7 @@ def look_back(one: AtWork) -> None:
     one.show("titles-of-the-unit")
     page.get_by_role("link", name="打印证书").click()
     expect(page.locator(".dc-certificate")).to_contain_text(SCHOOL)
+    expect(page.locator(".dc-certificate")).to_contain_text(CERTIFICATE)
     expect(page.locator(".dc-certificate svg")).to_be_visible()
     one.show("certificate")
     page.goto(page.locator(".dc-note a").get_attribute("href") or "")
@@ -273,4 +276,5 @@ def look_back(one: AtWork) -> None:
     one.become(CLERK)
     page.get_by_role("link", name="创建看板").click()
     expect(page.locator("main")).to_contain_text("检查验收阶段")
+    expect(page.get_by_role("row").filter(has_text="市级").filter(has_text="1/22")).to_be_visible()
     one.show("board")

@@ -39,7 +39,8 @@ _CONTROLS = """() => {
       const row = one.closest('tr, .cl-row-block');
       const beside = {};
       for (const value of row?.querySelectorAll('.cl-value') ?? []) {
-        const head = value.closest('td')?.dataset.label ?? value.closest('.cl-field')?.querySelector('.cl-label')?.innerText;
+        const box = value.closest('.cl-field');
+        const head = value.closest('td')?.dataset.label ?? box?.querySelector('.cl-label')?.innerText;
         beside[plain(head)] = value.innerText.trim();
       }
       const label = group ? group.querySelector('legend').innerText : cell ? cell.dataset.label
@@ -47,7 +48,8 @@ _CONTROLS = """() => {
       return {
         name: one.name, type: group ? 'choices' : one.tagName === 'SELECT' ? 'select' : one.type, label: plain(label),
         beside, given: file ? file.querySelector('.cl-files li') !== null
-          : one.type === 'checkbox' || one.type === 'radio' ? [...document.getElementsByName(one.name)].some((each) => each.checked)
+          : one.type === 'checkbox' || one.type === 'radio'
+            ? [...document.getElementsByName(one.name)].some((each) => each.checked)
           : one.value !== '',
       };
     });

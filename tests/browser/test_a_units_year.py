@@ -53,7 +53,7 @@ def test_a_school_is_named_within_a_year(browser: Browser, tmp_path: Path) -> No
             complaints.append(f"{message.text} {message.location.get('url')}")
 
     camera = Camera(os.environ.get(PICTURES))
-    with open_city(tmp_path) as (address, system):
+    with open_city(tmp_path) as (address, _):
         context = browser.new_context(
             base_url=address, viewport=DESK, locale="zh-CN", timezone_id="Asia/Shanghai"
         )

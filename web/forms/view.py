@@ -16,6 +16,8 @@ from web.language import say
 
 #: A list with at most this many short fields is shown as a table, any other as one block a row.
 MOST_COLUMNS = 7
+#: What names a row in the summary of errors is cut here; the link leads to the row itself.
+MOST_OF_A_NAME = 16
 _SHORT = frozenset({"textfield", "number", "select", "datetime", "checkbox"})
 _WIDE = frozenset({"textarea", "filepicker", "checklist", "taglist", "checkbox"})
 
@@ -42,7 +44,8 @@ class FieldView:
     @property
     def columns(self) -> int:
         """How many of sixteen columns it takes."""
-        return self.field.columns or (16 if self.field.type in _WIDE else 8)
+        wide = self.field.type in _WIDE and (self.writable or self.field.type != "checkbox")
+        return self.field.columns or (16 if wide else 8)
 
     @property
     def text(self) -> str:
@@ -159,13 +162,18 @@ class FormView:
 
     @property
     def labels(self) -> dict[str, tuple[str, str]]:
-        """For the summary of errors: path → (where it is in the page, what it is called)."""
+        """For the summary of errors: path → (where it is in the page, what it is called; in a list, with its row)."""
         found = {}
         for one in self.walk():
-            if one.kind == "field":
+            if one.kind == "field" and one.path not in found:
                 found[one.path] = (one.id, say(one.field.label))
             elif one.kind == "rows":
                 found[one.path] = (one.id, say(one.item.label))
+                for row in one.rows:
+                    name = say(row.label) if row.label is not None else str(row.index + 1)
+                    for cell in _walk(row.items):
+                        if cell.kind == "field":
+                            found[cell.path] = (cell.id, f"{_short(name)} · {say(cell.field.label)}")
         return found
 
     @property
@@ -204,6 +212,10 @@ def build(
         has_conditions=any(_conditional(one) for one in _all_items(form.items)),
         has_files=any(one.kind == "field" and one.field.type == "filepicker" for one in every),
     )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MOST_OF_A_NAME else f"{name[:MOST_OF_A_NAME]}…"
 
 
 def value_text(item: Field, value: Any, options: Sequence[Option] = ()) -> str:

@@ -22,6 +22,8 @@ page = Blueprint("clock", __name__)
 
 #: How many moves of the clock the page remembers; they are for looking at, the history is in the matters.
 REMEMBERED = 10
+#: A day on which more fired than this is folded.
+MOST_UNFOLDED = 20
 
 
 #: What each kind of job is called.
@@ -59,6 +61,14 @@ class Move:
     end: datetime
     fired: Sequence[Fired]
 
+    @property
+    def days(self) -> list[tuple[datetime, list[Fired]]]:
+        """What fired day by day."""
+        found: dict[date, list[Fired]] = {}
+        for one in self.fired:
+            found.setdefault(city_day(one.at), []).append(one)
+        return [(several[0].at, several) for several in found.values()]
+
 
 def bar() -> Bar:
     """Return what the time bar shows now."""
@@ -78,7 +88,7 @@ def bar() -> Bar:
 def show() -> ResponseReturnValue:
     """Show the last moves of the clock and all that fired."""
     _demand_clock()
-    return render_template("clock/show.html", moves=list(_moves()))
+    return render_template("clock/show.html", moves=list(_moves()), most_unfolded=MOST_UNFOLDED)
 
 
 @page.post("/clock")

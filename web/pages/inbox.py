@@ -115,6 +115,7 @@ def task_list() -> TaskList:
         step=asked.get("step"),
         unit=asked.get("unit"),
         search=asked.get("search"),
+        due_from=at if asked.get("due") == "soon" else None,
         due_before=before,
         taken={"mine": True, "pool": False}.get(asked.get("taken", "")),
         after=request.args.get("after"),
@@ -157,7 +158,7 @@ def _views(asked: dict[str, str]) -> list[View]:
             url_for("inbox.open_list", due="soon"),
             gettext("三天内到期"),
             due == "soon",
-            counted.overdue + counted.due_soon,
+            counted.due_soon,
         ),
         View(url_for("inbox.open_list", taken="mine"), gettext("我已领取或指定给我"), taken == "mine"),
         View(url_for("inbox.open_list", taken="pool"), gettext("待领取"), taken == "pool"),
@@ -174,7 +175,7 @@ def _grouped(rows: Iterable[TaskRow], by: str) -> list[tuple[str, list[TaskRow]]
 
 def _heading(row: TaskRow, by: str) -> str:
     if by == "unit":
-        return row.unit_name or row.organisation_name or gettext("未涉及单位")
+        return row.unit_name or row.body_name or row.organisation_name or gettext("未涉及单位")
     if by == "step":
         return f"{say(row.process_name)} · {say(row.name)}"
     if by != "due":
@@ -188,6 +189,14 @@ def _heading(row: TaskRow, by: str) -> str:
     return (
         gettext("今天到期") if days == 0 else gettext("三天内到期") if days <= SOON.days else gettext("以后")
     )
+
+
+@page.app_template_global("about")
+def about(row: TaskRow) -> str | None:
+    """Return whom a task is about, where its title does not say so by itself: a unit, or a body."""
+    if row.unit_name is not None or row.body_name is None or row.body_name in row.title:
+        return row.unit_name
+    return None if row.body_name == row.organisation_name else row.body_name
 
 
 @page.app_template_global("flags")

@@ -170,11 +170,8 @@ def _progress(row: MatterRow) -> Progress:
     """Return a matter with the steps of the process that opened it; steps it has gone past are left out."""
     steps = matters.progress(current_system(), current_person(), row.id)
     reached = max((index for index, one in enumerate(steps) if one.state in ("done", "current")), default=-1)
-    return Progress(
-        row,
-        [
-            one
-            for index, one in enumerate(steps)
-            if one.state in ("done", "current") or (one.state == "future" and index > reached)
-        ],
-    )
+    line = [one for one in steps[: reached + 1] if one.state in ("done", "current")]
+    if steps and row.status is not None and not any(one.state == "current" for one in line):
+        # It waits for others: what the matter says of itself stands where it is.
+        line.append(DiagramStep("", "", row.status, None, "current"))
+    return Progress(row, line + [one for one in steps[reached + 1 :] if one.state == "future"])
