@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from service import clock, files, filling, forms
+from service import answers, clock, files, filling, forms
 from service.engine import votes
 from service.engine.model import Element, Procedure, ProcessDefinition, Spread
 from service.engine.runtime import EngineIncident
@@ -22,11 +22,6 @@ from service.store import procedure as tables
 from service.store.database import Transaction
 from service.submissions import Submission
 from service.system import System
-
-#: Largest opinion or reason, in characters.
-LONGEST_OPINION = 4000
-#: What a task without a form may bring along, in characters of a text variable.
-LONGEST_VARIABLE = 4000
 
 # Built once: a completion runs these, and building costs more than running them.
 _THIS = tables.task.c.id == bindparam("this")
@@ -92,8 +87,8 @@ def complete(
 
     def work(transaction: Transaction, row: RowMapping, opened: "_Opened") -> Completed:
         element, definition = opened.element, opened.definition
-        chosen = _outcome(element, outcome)
-        said = _opinion(element, chosen, opinion)
+        chosen = answers.chosen(element, outcome)
+        said = answers.opinion(element, chosen, opinion)
 
         def answer(step: Step | None) -> _Answer:
             fields = _data(system, transaction, person, opened, row, dict(data or {}), chosen, step)
@@ -159,7 +154,7 @@ def return_to(
 
     Raises `Conflict` with the reason where a return is not right; nothing is cancelled then.
     """
-    said = _text(reason, "reason", required=True)
+    said = answers.text(reason, "reason", required=True)
 
     def work(transaction: Transaction, row: RowMapping, opened: "_Opened") -> Completed:
         step = opened.load(system, transaction, person)
@@ -199,7 +194,7 @@ def release(system: System, person: Person, task_id: str) -> None:
 
 def hand_over(system: System, person: Person, task_id: str, *, to: str, reason: str) -> None:
     """Give a task to another member who may do it, saying why; both find it in the history."""
-    said = _text(reason, "reason", required=True)
+    said = answers.text(reason, "reason", required=True)
     if to not in {one.id for one in candidates(system, person, task_id)}:
         raise Invalid(
             Text("只能转给可以办理该任务的人", "Only somebody who may do the task can be given it"),
@@ -485,39 +480,6 @@ def _why_not(transaction: Transaction, person: Person, row: RowMapping) -> Text:
     return Text("这个任务不属于您的岗位", "This task is not your role's")
 
 
-def _outcome(element: Element, given: str | None) -> str | None:
-    if not element.outcomes:
-        return given
-    if given is None and len(element.outcomes) == 1:
-        return element.outcomes[0].id
-    if given not in {one.id for one in element.outcomes}:
-        raise Invalid(
-            Text(
-                "请选择办理结果：" + "、".join(one.name.zh for one in element.outcomes),
-                "Choose an outcome: " + ", ".join(one.name.en for one in element.outcomes),
-            ),
-            fields={"outcome": Text("不是这个任务的办理结果", "Not an outcome of this task")},
-            outcomes=[one.id for one in element.outcomes],
-        )
-    return given
-
-
-def _opinion(element: Element, outcome: str | None, given: str | None) -> str | None:
-    chosen = next((one for one in element.outcomes if one.id == outcome), None)
-    return _text(given, "opinion", required=chosen is not None and chosen.opinion == "required")
-
-
-def _text(given: str | None, field: str, *, required: bool) -> str | None:
-    text = (given or "").strip()
-    if required and not text:
-        message = Text("请填写意见或理由", "Please give an opinion or reason")
-        raise Invalid(message, fields={field: message})
-    if len(text) > LONGEST_OPINION:
-        message = Text(f"不能超过 {LONGEST_OPINION} 字", f"At most {LONGEST_OPINION} characters")
-        raise Invalid(message, fields={field: message})
-    return text or None
-
-
 def _data(
     system: System,
     transaction: Transaction,
@@ -531,7 +493,7 @@ def _data(
     """Check what was submitted against the task's form, or against what the diagram reads when it has none."""
     element = opened.element
     if element.form is None:
-        return _free_variables(opened.definition, data)
+        return answers.free_variables(opened.definition, data)
     chosen = next((one for one in element.outcomes if one.id == outcome), None)
     form = opened.procedure.forms[element.form]
     shown = filling.fill_task(
@@ -554,22 +516,6 @@ def _data(
         previous=shown.data,
         files=files.lookup(transaction.connection, person_id=person.id, matter_id=row["matter_id"]),
     )
-
-
-def _free_variables(definition: ProcessDefinition, data: dict[str, Any]) -> dict[str, Any]:
-    wrong = {
-        name: Text(f"流程不读取变量 {name}", f"The procedure reads no variable {name}")
-        for name in data
-        if name not in definition.reads
-    }
-    wrong |= {
-        name: Text("文本过长", "The text is too long")
-        for name, value in data.items()
-        if isinstance(value, str) and len(value) > LONGEST_VARIABLE
-    }
-    if wrong:
-        raise Invalid(next(iter(wrong.values())), fields=wrong)
-    return data
 
 
 def _reassign(

@@ -1,0 +1,64 @@
+"""What a person answers a task with, checked: the button, the opinion, variables of a step without a form."""
+
+from typing import Any
+
+from service.engine.model import Element, ProcessDefinition
+from service.errors import Invalid, Text
+
+#: Largest opinion or reason, in characters.
+LONGEST_OPINION = 4000
+#: What a task without a form may bring along, in characters of a text variable.
+LONGEST_VARIABLE = 4000
+
+
+def chosen(element: Element, given: str | None) -> str | None:
+    """Return the button that was pressed; a step with one button needs not name it. Raises `Invalid`."""
+    if not element.outcomes:
+        return given
+    if given is None and len(element.outcomes) == 1:
+        return element.outcomes[0].id
+    if given not in {one.id for one in element.outcomes}:
+        raise Invalid(
+            Text(
+                "请选择办理结果：" + "、".join(one.name.zh for one in element.outcomes),
+                "Choose an outcome: " + ", ".join(one.name.en for one in element.outcomes),
+            ),
+            fields={"outcome": Text("不是这个任务的办理结果", "Not an outcome of this task")},
+            outcomes=[one.id for one in element.outcomes],
+        )
+    return given
+
+
+def opinion(element: Element, outcome: str | None, given: str | None) -> str | None:
+    """Return the opinion given with a button. Raises `Invalid` where the button demands one."""
+    pressed = next((one for one in element.outcomes if one.id == outcome), None)
+    return text(given, "opinion", required=pressed is not None and pressed.opinion == "required")
+
+
+def text(given: str | None, field: str, *, required: bool) -> str | None:
+    """Return an opinion or reason without surrounding space, None when empty. Raises `Invalid` naming `field`."""
+    said = (given or "").strip()
+    if required and not said:
+        message = Text("请填写意见或理由", "Please give an opinion or reason")
+        raise Invalid(message, fields={field: message})
+    if len(said) > LONGEST_OPINION:
+        message = Text(f"不能超过 {LONGEST_OPINION} 字", f"At most {LONGEST_OPINION} characters")
+        raise Invalid(message, fields={field: message})
+    return said or None
+
+
+def free_variables(definition: ProcessDefinition, data: dict[str, Any]) -> dict[str, Any]:
+    """Return what a step without a form brings along: variables its diagram reads. Raises `Invalid`."""
+    wrong = {
+        name: Text(f"流程不读取变量 {name}", f"The procedure reads no variable {name}")
+        for name in data
+        if name not in definition.reads
+    }
+    wrong |= {
+        name: Text("文本过长", "The text is too long")
+        for name, value in data.items()
+        if isinstance(value, str) and len(value) > LONGEST_VARIABLE
+    }
+    if wrong:
+        raise Invalid(next(iter(wrong.values())), fields=wrong)
+    return data
