@@ -161,7 +161,7 @@ def test_a_unit_that_may_not_be_published_is_withheld(register: Register) -> Non
     assert "名称不公开的单位" in register.public().get("/verify/title/H-1").text
 
 
-def test_the_register_is_searched_by_area_kind_level_state_and_name(register: Register) -> None:
+def test_r01_the_public_searches_the_register_by_area_kind_level_state_and_name(register: Register) -> None:
     register.title(register.unit("渭滨小学"), "渭滨小学", "A-1")
     revoked = register.title(register.unit("秦都小学"), "秦都小学", "A-2")
     register.becomes(revoked, "revoked", "事故")
@@ -186,7 +186,7 @@ def test_open_data_is_csv_and_json(register: Register) -> None:
     assert facts["as_of"] == register.today.isoformat()
 
 
-def test_notices_are_public_while_they_are_open(register: Register) -> None:
+def test_r01_notices_are_public_while_they_are_open(register: Register) -> None:
     assert "现在没有公示" in register.public().get("/verify/notices").text
     assert register.public().get("/verify/notices/nothing").status_code == 404
 

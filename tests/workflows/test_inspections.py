@@ -43,6 +43,21 @@ def test_w_every_work_item_of_a_kind_has_an_indicator_and_each_sheet_totals_100(
     )
 
 
+@pytest.mark.parametrize("item", ITEMS, ids=[one["code"] for one in ITEMS])
+def test_w_item_binds_bodies_and_is_inspected_at_every_kind_it_concerns(item: dict[str, Any]) -> None:
+    bodies = item.get("organisation_kinds") or [
+        "county_office",
+        "municipal_department",
+        "military_subdistrict",
+    ]
+    assert "county_office" in bodies, "each county's scheme and reports carry it"
+    assert item["measure"], "its figure says what it counts"
+    for kind in item.get("kinds") or KINDS:
+        sheet = indicators.read_sheet(FILES, kind)
+        (indicator,) = [one for one in sheet.indicators if one.code == item["code"]]
+        assert indicator.full_score > 0
+
+
 def test_w37_iso_14001_is_a_bonus_and_never_a_veto() -> None:
     sheet = indicators.read_sheet(FILES, "enterprise")
     naming_it = [one for one in sheet.indicators if "ISO 14001" in one.text.zh]
