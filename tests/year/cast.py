@@ -48,7 +48,7 @@ PARTS: Mapping[str, str] = {
     "U-610402-10": "slow",
     # Their county title ends while the next application runs.
     "U-610430-03": "slow_fill",
-    "U-610422-04": "slow_forward",
+    "U-610430-01": "slow_forward",
     # A county where nobody applies, one where all are rejected, one where the only one is objected to.
     "U-610429-02": "rests",
     "U-610426-02": "rests",

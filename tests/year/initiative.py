@@ -175,6 +175,8 @@ class Initiative:
             level = following + SKIPS.get(part, 0)
             skip = level != following and today.year == 2026
             level = min(level, 3) if skip else following
+            if part.startswith("slow_") and today.year == 2026 and level > 0:
+                continue
             if level not in wanted or not self.once(f"apply {unit} {level} {today.year}"):
                 continue
             form = form or self._year(campaign, "deliberation", today)

@@ -20,6 +20,8 @@ from tests.year.policy import Policy
 
 ROOT = Path(__file__).resolve().parents[2]
 
+#: With these words the process administrators are told that a year's holidays are not known.
+NO_LIST = "年的官方放假调休安排尚未导入"
 #: What became of titles, as the buttons pressed and the rows matched tell it.
 FATES = {
     "re-inspection passed": "reinspection_advice#r1",
@@ -97,6 +99,7 @@ def _gather(campaign: Campaign, walked: Walked, every: Walked) -> Result:
         "reminders": campaign.log.fired["reminder"],
         "actions by hand": campaign.log.acted.total(),
         "API calls": sum(one.caller.calls for one in campaign.actors),
+        "years without a holiday list": 0,
     }
     pressed = walked.outcomes + walked.branches + walked.rules
     result.fates = {name: pressed[key] for name, key in FATES.items()}
@@ -125,9 +128,12 @@ def _gather(campaign: Campaign, walked: Walked, every: Walked) -> Result:
         result.needless += sorted(taken & NOT_TAKEN.keys())
     result.unexpected += [f"job failed: {one}" for one in campaign.log.failed]
     result.unexpected += [f"task nobody may do: {one}" for one in sorted(campaign.log.nobodys)]
-    result.unexpected += [
-        f"incident: {one['title']} {one['element_id']} {one['text']['zh']}" for one in admin.get("/incidents")
-    ]
+    for one in admin.get("/incidents"):
+        # No list of holidays of a year to come is published yet; the process administrators are told once of each.
+        if one["instance_id"] is None and NO_LIST in one["text"]["zh"]:
+            result.counts["years without a holiday list"] += 1
+        else:
+            result.unexpected.append(f"incident: {one['title']} {one['element_id']} {one['text']['zh']}")
     result.unexpected += [
         f"stuck: {one['process_key']} {one['title']}"
         for one in instances
