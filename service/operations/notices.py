@@ -45,8 +45,9 @@ def publish(
     body: str,
     contact: str,
     closes_on: str,
+    pattern: str = numbering.DEFAULT_PATTERN,
 ) -> Json:
-    """Post units until the end of a day; numbers the notice."""
+    """Post units until the end of a day; numbers the notice by the pattern."""
     year = plans.get(context.connection, plan_year)
     made = notices.publish(
         context.connection,
@@ -55,7 +56,9 @@ def publish(
         level=level,
         publisher_id=publisher,
         applications=[str(one) for one in applications],
-        number=numbering.next_number(context.connection, kind="notice", scope=level, year=year.year),
+        number=numbering.next_number(
+            context.connection, kind="notice", scope=level, year=year.year, pattern=pattern
+        ),
         heading=heading,
         body=body,
         contact=contact,

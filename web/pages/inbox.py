@@ -196,7 +196,7 @@ def about(row: TaskRow) -> str | None:
     """Return whom a task is about, where its title does not say so by itself: a unit, or a body."""
     if row.unit_name is not None or row.body_name is None or row.body_name in row.title:
         return row.unit_name
-    return None if row.body_name == row.organisation_name else row.body_name
+    return None if row.organisation_name in (None, row.body_name) else row.body_name
 
 
 @page.app_template_global("flags")
