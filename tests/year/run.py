@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select
@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: With these words the process administrators are told that a year's holidays are not known.
 NO_LIST = "年的官方放假调休安排尚未导入"
+#: These live with a unit and with a title; everything else is over within a year and a month.
+LIFELONG = frozenset({"naming_chain", "title_term"})
 #: What became of titles, as the buttons pressed and the rows matched tell it.
 FATES = {
     "re-inspection passed": "reinspection_advice#r1",
@@ -134,11 +136,11 @@ def _gather(campaign: Campaign, walked: Walked, every: Walked) -> Result:
             result.counts["years without a holiday list"] += 1
         else:
             result.unexpected.append(f"incident: {one['title']} {one['element_id']} {one['text']['zh']}")
-    result.unexpected += [
-        f"stuck: {one['process_key']} {one['title']}"
-        for one in instances
-        if one["state"] == "active" and not one["open_steps"]
-    ]
+    long_ago = campaign.now() - timedelta(days=400)
+    for one in instances:
+        old = datetime.fromisoformat(one["started_at"]) < long_ago and one["process_key"] not in LIFELONG
+        if one["state"] == "active" and (old or not one["open_steps"]):
+            result.unexpected.append(f"stuck: {one['process_key']} {one['title']}")
     return result
 
 
