@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from service.errors import Conflict, Text
@@ -57,6 +58,12 @@ def read_sheet(files: Mapping[str, bytes], kind: str) -> Sheet:
     data = files.get(INDICATORS_FILE)
     if data is None:
         raise _none(kind)
+    return _read(bytes(data), kind)
+
+
+@lru_cache(maxsize=64)
+def _read(data: bytes, kind: str) -> Sheet:
+    # Every applicant's form and every inspector's sheet asks for it; a deployment's files never change.
     content = tomllib.loads(data.decode())
     lines = tuple(
         Indicator(
