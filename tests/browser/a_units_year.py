@@ -3,6 +3,7 @@
 Everybody who has a part in it does it in the browser, each in turn. `live` checks on the way what they read.
 """
 
+import functools
 import re
 from collections.abc import Mapping
 
@@ -21,6 +22,34 @@ CHAIR = "韩安枫"
 COMMITTEE = ("杨青桃", "朱秀竹", "秦长杉", "尤新梓", "许晓梅")
 PASSWORD = "green-city-2026"
 DECISION = "咸创绿发〔2026〕12号"
+#: The places of each body by the beginning of its name: 22, 10 and 3.
+_COUNTIES = (
+    "秦都",
+    "渭城",
+    "兴平",
+    "三原",
+    "泾阳",
+    "乾县",
+    "礼泉",
+    "彬州",
+    "永寿",
+    "长武",
+    "旬邑",
+    "淳化",
+    "武功",
+)
+PLACES: Mapping[str, Mapping[str, int]] = {
+    "市级": {
+        **dict.fromkeys(_COUNTIES, 1),
+        "教育局": 3,
+        "卫生健康": 2,
+        "工业和信息化": 2,
+        "国有资产": 1,
+        "军分区": 1,
+    },
+    "省级": {**dict.fromkeys(_COUNTIES[:8], 1), "教育局": 1, "工业和信息化": 1},
+    "国家级": {"秦都": 1, "教育局": 1, "卫生健康": 1},
+}
 CERTIFICATE = "咸绿市〔2026〕001号"
 
 
@@ -28,6 +57,7 @@ def live(one: AtWork) -> None:
     """Live the whole year."""
     sign_in(one)
     prepare(one)
+    split(one)
     apply(one)
     recommend(one)
     accept(one)
@@ -76,6 +106,34 @@ def prepare(one: AtWork) -> None:
     expect(one.page.locator("main")).to_contain_text(SCHOOL)
     one.show("check-targets")
     one.press("通过")
+
+
+def split(one: AtWork) -> None:
+    """The office splits 22, 10 and 3 places, bodies confirm or are silent, the chair approves, it is issued (R02)."""
+    one.open_task("拟定任务划分")
+    one.fill({level: functools.partial(places, level) for level in PLACES}, anew=True)
+    for level, total in (("city", 22), ("province", 10), ("nation", 3)):
+        wanted = f"{total}（应为 {total} ✓）"
+        expect(one.page.locator(f"output[data-total='shares.{level}']")).to_have_text(wanted)
+    one.show("split")
+    one.press("送各单位确认")
+    one.become(BODY)
+    one.open_task("确认任务划分")
+    one.show("confirm-split")
+    one.press("确认")
+    one.move_to("2026-04-03")
+    one.become(CHAIR)
+    one.open_task("审批任务划分")
+    one.press("同意", "同意。")
+    one.become(CLERK)
+    one.open_task("印发任务划分")
+    one.fill({"发文字号": "咸创绿发〔2026〕2号"})
+    one.press("印发")
+
+
+def places(level: str, beside: Mapping[str, str]) -> int | None:
+    """Return a body's places; the grid starts with none."""
+    return next((number for name, number in PLACES[level].items() if name in beside["row"]), None)
 
 
 def apply(one: AtWork) -> None:
@@ -192,6 +250,7 @@ def deliberate(one: AtWork) -> None:
     one.begin()
     one.open_task("汇总得分、排名、名额", "市级")
     expect(one.page.locator("main")).to_contain_text(SCHOOL)
+    expect(one.page.locator(".cl-row-block")).to_contain_text(re.compile(r"名额\s*3\s*在名额内\s*是"))
     one.fill({"提交评议": True, "评议会日期": "2026-08-13"})
     one.show("deliberation-pack")
     one.press("提交评议")

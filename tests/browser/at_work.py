@@ -24,12 +24,18 @@ PDF = (
     b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 )
-#: What a form takes: by the words on its label. A function is given the words beside it in its row, by their labels.
+#: What a form takes: by the words on its label. A function is given the words beside it in its
+#: row, by their labels, and what the row is called as `row`; nothing is typed where it returns None.
 Values = Mapping[str, Any]
 
 #: The controls of the form that can be seen, each with its label and with what else its row says.
 _CONTROLS = """() => {
-  const plain = (text) => (text ?? '').replace(/必填/g, '').replace(/\\s+/g, ' ').trim();
+  const plain = (text) => (text ?? '').replace(/\\s+/g, ' ').trim();
+  const said = (one) => {
+    const copy = one?.cloneNode(true);
+    for (const must of copy?.querySelectorAll('.cl-req') ?? []) must.remove();
+    return plain(copy?.textContent);
+  };
   const shown = (one) => one.type !== 'hidden' && one.closest('[hidden]') === null && one.checkVisibility();
   return [...document.querySelectorAll('#form-items [name]')].filter(shown).filter((one) => one.tagName !== 'BUTTON')
     .map((one) => {
@@ -37,16 +43,17 @@ _CONTROLS = """() => {
       const cell = one.closest('td[data-label]');
       const file = one.closest('.cl-upload');
       const row = one.closest('tr, .cl-row-block');
-      const beside = {};
+      const head = row?.querySelector('th[scope=row], legend');
+      const beside = { row: plain(head?.innerText) };
       for (const value of row?.querySelectorAll('.cl-value') ?? []) {
         const box = value.closest('.cl-field');
-        const head = value.closest('td')?.dataset.label ?? box?.querySelector('.cl-label')?.innerText;
-        beside[plain(head)] = value.innerText.trim();
+        const name = value.closest('td')?.dataset.label ?? said(box?.querySelector('.cl-label'));
+        beside[name] = value.innerText.trim();
       }
-      const label = group ? group.querySelector('legend').innerText : cell ? cell.dataset.label
-        : file ? file.closest('.cl-field').querySelector('.cl-label').innerText : one.labels?.[0]?.innerText;
+      const label = group ? said(group.querySelector('legend')) : cell ? cell.dataset.label
+        : file ? said(file.closest('.cl-field').querySelector('.cl-label')) : said(one.labels?.[0]);
       return {
-        name: one.name, type: group ? 'choices' : one.tagName === 'SELECT' ? 'select' : one.type, label: plain(label),
+        name: one.name, type: group ? 'choices' : one.tagName === 'SELECT' ? 'select' : one.type, label,
         beside, given: file ? file.querySelector('.cl-files li') !== null
           : one.type === 'checkbox' || one.type === 'radio'
             ? [...document.getElementsByName(one.name)].some((each) => each.checked)
@@ -132,8 +139,8 @@ class AtWork:
         self.page.locator(".cl-actionbar").get_by_role("button", name="发起").click()
         expect(self.page.locator("#form[action^='/start']")).to_have_count(0)
 
-    def fill(self, values: Values) -> None:
-        """Type into every empty control whose label is named; what the form was prefilled with stays.
+    def fill(self, values: Values, *, anew: bool = False) -> None:
+        """Type into every empty control whose label is named; what stands there already stays, unless `anew`.
 
         Fails when a label is not there, also after a while: some controls are asked for by the answer to another.
         """
@@ -149,7 +156,7 @@ class AtWork:
                 if one["name"] not in done:
                     done.add(one["name"])
                     used.add(one["label"])
-                    if not one["given"]:
+                    if anew or not one["given"]:
                         self._enter(one, values[one["label"]])
             if not waiting and used == set(values):
                 break

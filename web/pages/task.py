@@ -119,6 +119,7 @@ def redraw(task_id: str) -> ResponseReturnValue:
             "forms/part.html",
             form=_form(view, typed.data, {}),
             redraw=url_for("task.redraw", task_id=task_id),
+            required_when=_required_when(view),
         )
         return jsonify(html=content, touched=touched)
     anchor = f"f-{touched}" if touched else "form"
@@ -339,10 +340,19 @@ def _render(view: TaskView, *, typed: Typed | None = None, error: AppError | Non
         steps=steps,
         earlier=[(one, read_view(one)) for one in view.shows],
         redraw=url_for("task.redraw", task_id=view.row.id, **_carried()),
+        required_when=_required_when(view),
         key=request.form.get("_key") or secrets.token_hex(16),
         phrases=not only_unit(person),
         **_around(),
     )
+
+
+def _required_when(view: TaskView) -> str | None:
+    """Return when required fields are required, if the main button takes the form incomplete; None otherwise."""
+    strict = [say(one.name) for one in view.outcomes if one.form == "complete"]
+    if not strict or not any(one.form == "partial" and one.style == "primary" for one in view.outcomes):
+        return None
+    return gettext("选择%(names)s时必填", names="“" + "”“".join(strict) + "”")
 
 
 def _around() -> dict[str, Any]:

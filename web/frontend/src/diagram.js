@@ -24,8 +24,8 @@ for (const place of document.querySelectorAll('[data-diagram]')) {
   const stands = await state.json();
   const whole = () => canvas.zoom('fit-viewport', 'auto');
   whole();
-  // Where the whole would be too small to read, it begins at the present step.
-  const here = stands.current.map((id) => known.get(id)).find(Boolean);
+  // Where the whole would be too small to read, it begins at the present step, and what is over at its beginning.
+  const here = [...stands.current, ...stands.done].map((id) => known.get(id)).find(Boolean);
   if (canvas.zoom() < READABLE && here) {
     const { inner } = canvas.viewbox();
     canvas.zoom(READABLE);
