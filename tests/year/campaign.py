@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from tests.year.api import Refused
 from tests.year.filling import fill
 from tests.year.people import Actor
-from tests.year.policy import Policy, Task
+from tests.year.policy import Policy
+from tests.year.task import Task
 
 CITY = ZoneInfo("Asia/Shanghai")
 #: People come to work at this hour.

@@ -95,6 +95,7 @@ def _gather(campaign: Campaign, walked: Walked, every: Walked) -> Result:
     result.counts = {
         "instances": len(instances),
         "still running": sum(one["state"] == "active" for one in instances),
+        "started by hand": campaign.log.started.total(),
         "tasks completed": campaign.log.completed.total(),
         "timers": campaign.log.fired["timer"],
         "messages": campaign.log.fired["message"] + campaign.log.fired["delivery"],
