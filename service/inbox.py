@@ -8,7 +8,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    Tuple,
+    and_,
+    bindparam,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 
 from service import filling, forms
 from service.engine.model import Element, Outcome, Procedure
@@ -20,6 +32,7 @@ from service.identity.people import Person
 from service.paging import LARGEST_PAGE, Page
 from service.rights import holds, may_do
 from service.store import procedure as tables
+from service.store.types import Id, Instant
 from service.submissions import Submission, submissions
 from service.system import System
 
@@ -172,8 +185,7 @@ def open_tasks(
             )
         )
     if after is not None:
-        sort_at, task_id = decode_cursor(after)
-        conditions.append(tuple_(task.c.sort_at, task.c.id) > tuple_(sort_at, task_id))
+        conditions.append(tuple_(task.c.sort_at, task.c.id) > decode_cursor(after))
     with system.database.read() as connection:
         rows = _open_rows(connection, person, conditions, limit + 1)
         page = rows[:limit]
@@ -187,8 +199,7 @@ def done_tasks(system: System, person: Person, *, after: str | None = None, limi
     task = tables.task
     query = select(task).where(task.c.closed_by == person.id, task.c.closed_at.is_not(None))
     if after is not None:
-        closed_at, task_id = decode_cursor(after)
-        query = query.where(tuple_(task.c.closed_at, task.c.id) < tuple_(closed_at, task_id))
+        query = query.where(tuple_(task.c.closed_at, task.c.id) < decode_cursor(after))
     with system.database.read() as connection:
         rows = (
             connection.execute(query.order_by(task.c.closed_at.desc(), task.c.id.desc()).limit(limit + 1))
@@ -473,11 +484,12 @@ def encode_cursor(instant: datetime, task_id: str) -> str:
     return base64.urlsafe_b64encode(orjson.dumps([instant.isoformat(), task_id])).decode()
 
 
-def decode_cursor(text: str) -> tuple[datetime, str]:
-    """Read a cursor. Raises `Invalid` when it was not made by `encode_cursor`."""
+def decode_cursor(text: str) -> Tuple:
+    """Read a cursor, to compare a row's instant and id with. Raises `Invalid` when `encode_cursor` never made it."""
     try:
-        instant, task_id = orjson.loads(base64.urlsafe_b64decode(text.encode()))
-        return datetime.fromisoformat(instant), str(task_id)
+        instant, row_id = orjson.loads(base64.urlsafe_b64decode(text.encode()))
+        # Typed as the column is: SQLite compares text, and a plain datetime is written otherwise than an instant.
+        return tuple_(literal(datetime.fromisoformat(instant), Instant), literal(str(row_id), Id))
     except (ValueError, TypeError) as error:
         message = Text(
             "翻页参数无效，请从第一页开始", "The page cursor is not valid; start at the first page"

@@ -163,7 +163,7 @@ def list_matters(
                 )
             )
         if after is not None:
-            query = query.where(tuple_(matter.c.opened_at, matter.c.id) < tuple_(*decode_cursor(after)))
+            query = query.where(tuple_(matter.c.opened_at, matter.c.id) < decode_cursor(after))
         rows = (
             connection.execute(query.order_by(matter.c.opened_at.desc(), matter.c.id.desc()).limit(limit + 1))
             .mappings()

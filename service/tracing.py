@@ -115,7 +115,7 @@ def list_instances(
             if value is not None:
                 query = query.where(column == value)
         if after is not None:
-            query = query.where(tuple_(instance.c.started_at, instance.c.id) < tuple_(*decode_cursor(after)))
+            query = query.where(tuple_(instance.c.started_at, instance.c.id) < decode_cursor(after))
         rows = (
             connection.execute(
                 query.order_by(instance.c.started_at.desc(), instance.c.id.desc()).limit(limit + 1)
