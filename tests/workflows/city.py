@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from service import deployments, inbox, installations, instances, jobs, tasks
 from service.clock import CITY_ZONE, city_day
@@ -131,9 +131,13 @@ class City:
             ]
 
     def troubles(self) -> list[str]:
-        """Return what went wrong anywhere, in words."""
+        """Return what went wrong in any instance or job, in words.
+
+        What belongs to none is a notice: that a year has no official list of holidays yet.
+        """
+        wrong = or_(tables.incident.c.instance_id.is_not(None), tables.incident.c.job_id.is_not(None))
         with self.system.database.read() as connection:
-            return list(connection.scalars(select(tables.incident.c.text_zh)))
+            return list(connection.scalars(select(tables.incident.c.text_zh).where(wrong)))
 
 
 def rows_of(view: TaskView, key: str, **cells: Any) -> list[dict[str, Any]]:
