@@ -152,6 +152,7 @@ def apply(one: AtWork) -> None:
     one.show("application-form")
     one.page.locator("#outcomes").get_by_role("button", name="提交", exact=True).click()
     expect(one.page.get_by_role("alert")).to_contain_text("需要改正")
+    expect(one.page.get_by_role("alert")).to_contain_text(re.compile(r"W1\.1 .* · 自评分：必填"))
     one.show("what-is-missing")
     one.fill(
         {

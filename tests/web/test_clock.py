@@ -53,6 +53,7 @@ def test_moving_to_a_date_shows_the_new_date_and_makes_tasks_overdue(demo: Desk)
     assert f"{day.year}年{day.month}月{day.day}日" in page
     assert "超期" in page
     assert page.count("data-task") == 1
+    assert clerk.get("/inbox?due=soon").text.count("data-task") == 0
 
 
 @pytest.mark.parametrize("day", ["", "昨天", "2020-01-01", "9999-01-01"])

@@ -32,6 +32,8 @@ def test_r23_the_committee_names_after_inspection_deliberation_and_notice(applyi
         held = titles.current(connection, city.units["school"], "city")
     assert held is not None
     assert held.decision_number == "咸创绿发〔2026〕1号"
+    assert held.number == "咸绿市〔2026〕001号"
+    assert mine.number == "市绿申〔2026〕001号"
     assert held.valid_to is not None
     assert held.valid_to.isoformat() == "2031-08-20"
     assert [one["result"] for one in sent(city, "application_finished")] == ["named"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from service.campaign import plans, progress
+from service.campaign import overview, plans, progress
 from service.clock import city_day
 from service.errors import Invalid
 from service.store.plan import creation_target
@@ -91,12 +91,18 @@ def test_r11_who_hands_in_late_is_supervised(begun: City) -> None:
     begun.move_to("2026-03-31 23:59")
     assert not begun.waiting("clerk", "issue")
     begun.move_to("2026-04-01 00:00")
-    found = sorted(one.title for one in begun.waiting("clerk", "issue"))
+    waiting = begun.waiting("clerk", "issue")
+    assert {one.body_name for one in waiting} == {"三原县创绿办", "市教育局", "军分区"}
+    found = sorted(one.title for one in waiting)
     assert found == [
         "督办：计划准备阶段已截止，尚未报送：创建对象、实施方案",
         "督办：计划准备阶段已截止，尚未报送：工作机构、创建对象、实施方案",
         "督办：计划准备阶段已截止，尚未报送：工作机构、创建对象、实施方案",
     ]
+    with begun.system.database.read() as connection:
+        board = overview.campaign(connection, year_id(begun), begun.system.now(connection))
+    named = {one.name for one in board.organisations}
+    assert named == {"秦都区创绿办", "三原县创绿办", "市教育局", "军分区"}
     # The preparation stays open until it is done.
     begun.do("clerk", "check_body", "accept", {})
     hand_in(begun, "sanyuan")
