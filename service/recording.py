@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from service import incidents
 from service.assignment import Assignment, assign
@@ -37,7 +37,7 @@ def write_tasks(step: "Step", before: set[str], closed: str | None) -> set[str]:
     open_now = {one.ref: one for one in step.machine.user_tasks()}
     gone = before - open_now.keys() - {closed}
     if gone:
-        step.connection.execute(
+        cancelled = step.connection.execute(
             update(tables.task)
             .where(
                 tables.task.c.instance_id == step.instance_id,
@@ -45,7 +45,10 @@ def write_tasks(step: "Step", before: set[str], closed: str | None) -> set[str]:
                 tables.task.c.state.in_(("open", "queued")),
             )
             .values(state="cancelled", closed_at=step.at)
-        )
+            .returning(tables.task.c.id, tables.task.c.process_key, tables.task.c.element_id)
+        ).all()
+        for row in cancelled:
+            forget_reminders(step.connection, row.id, step.element(row.process_key, row.element_id))
     rows: list[dict[str, Any]] = []
     for ref, opened in open_now.items():
         if ref not in before:
@@ -131,6 +134,13 @@ def _schedule_reminders(
         add_job(step, "reminder", due - distance, {"task": task_id}, dedupe=_reminder_key(task_id, index))
 
 
+def forget_reminders(connection: Connection, task_id: str, element: Element) -> None:
+    """Drop the reminders of a task nobody has to be reminded of any more."""
+    if element.remind:
+        keys = [_reminder_key(task_id, index) for index in range(len(element.remind))]
+        connection.execute(delete(tables.job).where(tables.job.c.dedupe_key.in_(keys)))
+
+
 def _reminder_key(task_id: str, index: int) -> str:
     return f"reminder:{task_id}:{index}"
 
@@ -159,8 +169,7 @@ def renew_due(step: "Step") -> None:
             .returning(tables.task.c.id)
         ).all()
         for task_id in moved:
-            keys = [_reminder_key(task_id, index) for index in range(len(element.remind))]
-            step.connection.execute(delete(tables.job).where(tables.job.c.dedupe_key.in_(keys)))
+            forget_reminders(step.connection, task_id, element)
             _schedule_reminders(step, task_id, element, due, opened.variables)
 
 

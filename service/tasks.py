@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from service import answers, clock, files, filling, forms
+from service import answers, clock, files, filling, forms, recording
 from service.engine import votes
 from service.engine.model import Element, Procedure, ProcessDefinition, Spread
 from service.engine.runtime import EngineIncident
@@ -173,7 +173,13 @@ def return_to(
         step.go_on()
         transaction.begin_writing()
         _close(
-            transaction, person, row, opened.at, _Answer(None, said, {}, idempotency_key), state="returned"
+            transaction,
+            person,
+            row,
+            opened.element,
+            opened.at,
+            _Answer(None, said, {}, idempotency_key),
+            state="returned",
         )
         detail = {"task": row["id"], "element": row["element_id"], "to": element_id, "opinion": said}
         step.record("return", detail, closed=row["ref"])
@@ -330,7 +336,7 @@ def _run(
     step.machine.complete(row["ref"], variables, step.at)
     step.go_on()
     transaction.begin_writing()
-    _close(transaction, person, row, step.at, answer)
+    _close(transaction, person, row, step.element(row["process_key"], row["element_id"]), step.at, answer)
     step.record("complete", _detail(row, answer), closed=closed)
     return _completed(system, person, row, step)
 
@@ -371,7 +377,7 @@ def _vote(
         step = step or opened.load(system, transaction, person)
         return _run(system, transaction, person, row, step, answer, variables, closed=None)
     transaction.begin_writing()
-    _close(transaction, person, row, opened.at, answer)
+    _close(transaction, person, row, opened.element, opened.at, answer)
     if spread.sequential:
         following = (
             select(tables.task.c.id)
@@ -401,6 +407,7 @@ def _close(
     transaction: Transaction,
     person: Person,
     row: RowMapping,
+    element: Element,
     at: datetime,
     answer: _Answer,
     *,
@@ -422,6 +429,7 @@ def _close(
     if row["form"] is not None:
         files.attach(transaction.connection, answer.files, matter_id=row["matter_id"], person_id=person.id)
         transaction.connection.execute(_FORGET_DRAFTS, {"this": row["id"]})
+    recording.forget_reminders(transaction.connection, row["id"], element)
 
 
 def _completed(system: System, person: Person, row: RowMapping, step: Step) -> Completed:
