@@ -260,7 +260,7 @@ def _write(
                 problems += _write_row(context, one, cells)
     deployment_id = system.installation(connection).deployment_id
     if deployment_id is not None and not problems:
-        legacy_titles.announce(connection, deployment_id, at=context.at, by=by.id)
+        legacy_titles.announce(connection, deployment_id, at=context.at)
     return problems
 
 

@@ -81,7 +81,7 @@ def record(
     )
 
 
-def announce(connection: Connection, deployment_id: str, *, at: datetime, by: str | None = None) -> int:
+def announce(connection: Connection, deployment_id: str, *, at: datetime) -> int:
     """Tell the procedure of every recorded title it was not told of yet; returns how many.
 
     A term is run by the settings of a plan year: while none is in force the titles wait. A procedure whose
@@ -102,7 +102,8 @@ def announce(connection: Connection, deployment_id: str, *, at: datetime, by: st
             str(message),
             key=one.unit_id,
             payload={"title_id": one.id, "unit_id": one.unit_id, "level": one.level, "plan_year_id": None},
-            by=by,
+            # Nobody begins these terms: they do not stand among what a person started.
+            by=None,
             at=at,
         )
     if waiting:

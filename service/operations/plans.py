@@ -102,9 +102,7 @@ def publish(context: Context, *, plan_year: str, document_number: str, decided_o
         deployment_id=context.instance.deployment_id,
         at=context.now,
     )
-    legacy_titles.announce(
-        context.connection, context.instance.deployment_id, at=context.now, by=context.actor_id
-    )
+    legacy_titles.announce(context.connection, context.instance.deployment_id, at=context.now)
     context.set_matter(number=made.document_number, status=Text("已印发", "Published"))
     return None
 
