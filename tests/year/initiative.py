@@ -39,6 +39,7 @@ class Initiative:
             (4, 15, self._move_places),
             (4, 20, self._apply_to_counties),
             (5, 8, self._apply_to_counties),
+            (5, 9, self._ask_below),
             (7, 2, self._apply_upward),
             (7, 8, self._ask_for_the_impossible),
             (7, 14, self._apply_upward),
@@ -208,7 +209,6 @@ class Initiative:
             ("U-610404-06", "province", False),
             ("U-610424-01", "city", False),
             ("U-610424-01", "province", False),
-            ("U-610402-12", "county", False),
         ]
         if today.year == 2027:
             # Two levels, where this year allows one.
@@ -220,6 +220,14 @@ class Initiative:
                 campaign.start(
                     actor, "apply", {"plan_year_id": year, "unit_id": unit, "level": level, "skip": skip}
                 )
+
+    def _ask_below(self, campaign: "Campaign", today: date) -> None:
+        """A unit of a municipal system asks its county, where its channel does not begin."""
+        year, unit = self._year(campaign, "deliberation", today), self.units["U-610402-12"]
+        actor = campaign.at(unit, "applicant")
+        if year is not None and actor is not None:
+            asked = {"plan_year_id": year, "unit_id": unit, "level": "county", "skip": False}
+            campaign.start(actor, "apply", asked)
 
     def _withdraw(self, campaign: "Campaign", today: date) -> None:
         for code, part in PARTS.items():

@@ -28,6 +28,8 @@ APPLYING = frozenset(
         "skip_level_consent",
     }
 )
+#: Units that pass no inspection.
+FAILING = frozenset({"fails", "vetoed", "recorded", "rectifies_badly", "rectifies_never"})
 #: Steps somebody does on demand only; see `Policy.wants`.
 ON_DEMAND = frozenset({"county_round.Manage", "public_notice.Posted"})
 
@@ -40,6 +42,9 @@ class Policy(Answers):
         #: How often an order was followed, and how often a decision of a unit's part.
         self._ordered: Counter[str] = Counter()
         self._decided: Counter[tuple[str, str]] = Counter()
+        self._gave_up: set[str] = set()
+        #: Why titles were cancelled after a re-inspection.
+        self.cancelled: Counter[str] = Counter()
 
     def tell(self, campaign: "Campaign") -> None:
         """Learn which unit has which part."""
@@ -118,6 +123,8 @@ class Policy(Answers):
         if decided is not None:
             return decided[min(self._decided[task.unit, task.step], len(decided) - 1)]
         process, element = task.row["process_key"], task.row["element_id"]
+        if process == "reinspection" and "cancel" in ids and self._reason_to_cancel(task) is not None:
+            return "cancel"
         press: Callable[[Task, list[str]], str | None] | None = getattr(
             self, f"_press_{process}_{element}".lower(), None
         )
@@ -140,6 +147,18 @@ class Policy(Answers):
             self._decided[task.unit, task.step] += 1
         else:
             self._ordered[task.step] += 1
+        if task.step == "reinspection.Self_check" and outcome == "decline":
+            self._gave_up.add(task.unit)
+        if outcome == "cancel" and task.step.startswith("reinspection.Decide"):
+            self.cancelled[self._reason_to_cancel(task) or "otherwise"] += 1
+
+    def _reason_to_cancel(self, task: Task) -> str | None:
+        part = self.part.get(task.unit, "")
+        if part == "silent":
+            return "absent"
+        if task.unit in self._gave_up:
+            return "declined"
+        return "failed" if part in FAILING else None
 
     def _press_annual_plan_countersign(self, task: Task, ids: list[str]) -> str | None:
         # The members send the draft of 2028 back; whose word it is shows in the plan's second round.

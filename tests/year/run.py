@@ -108,12 +108,14 @@ def _gather(campaign: Campaign, walked: Walked, every: Walked) -> Result:
     result.fates = {name: pressed[key] for name, key in FATES.items()}
     for name, ending in (
         ("renewed", "reinspection.Decide_{}/renew"),
-        ("cancelled after re-inspection", "reinspection.Decide_{}/cancel"),
         ("revoked for an incident", "incident.Decide_{}/revoke"),
         ("revoked by cascade", "revocation_cascade.Decide_{}/revoke"),
     ):
         levels = ("county", "city", "province", "nation")
         result.fates[name] = sum(pressed[ending.format(level)] for level in levels)
+    result.fates |= {
+        f"cancelled, re-inspection: {why}": number for why, number in campaign.policy.cancelled.items()
+    }
     result.fates["withdrawn"] = campaign.log.acted["撤回申报"]
     titles = admin.pages("/titles")
     result.named = Counter(one["level"] for one in titles if one["origin"] != "legacy")
