@@ -162,8 +162,7 @@ def advance_clock(system: System, to: datetime) -> list[Fired]:
 
 def _set_clock(system: System, at: datetime) -> None:
     with system.database.write() as connection:
-        if at > system.now(connection):
-            system.set_clock(connection, at)
+        system.set_clock(connection, at)
 
 
 def _take(system: System, now: datetime, *, limit: int) -> list[Job]:

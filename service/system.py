@@ -14,7 +14,7 @@ from service import clock
 from service.campaign.calendar import WorkCalendar
 from service.config import Settings
 from service.engine.model import Functions, Procedure
-from service.errors import Conflict, Invalid, Text
+from service.errors import Conflict, Text
 from service.operations import registry
 from service.store.database import Database
 from service.store.procedure import blob as blob_table
@@ -80,9 +80,9 @@ class System:
         )
 
     def set_clock(self, connection: Connection, at: datetime) -> None:
-        """Move the installation's clock forward to `at`.
+        """Move the installation's clock forward to `at`; one that has walked past it by itself stays.
 
-        Raises `Conflict` where the clock is real, `Invalid` when `at` is in the past.
+        Raises `Conflict` where the clock is real.
         """
         state = self.installation(connection)
         if not state.movable_clock:
@@ -93,9 +93,9 @@ class System:
                 )
             )
         offset = at.astimezone(UTC) - clock.system_now()
-        if offset < state.clock_offset:
-            raise Invalid(Text("时钟只能向前调整", "The clock can only be moved forward"), field="to")
-        connection.execute(update(installation).values(clock_offset=str(offset // timedelta(microseconds=1))))
+        if offset > state.clock_offset:
+            kept = str(offset // timedelta(microseconds=1))
+            connection.execute(update(installation).values(clock_offset=kept))
 
     @contextmanager
     def moving_clock(self) -> Iterator[None]:
