@@ -9,6 +9,7 @@ from typing import Any
 from service.engine.decisions import DecisionTable, Match
 from service.engine.model import Functions, Procedure
 from service.engine.nodes import Choice, Node
+from service.engine.runtime import Machine
 from service.engine.tokens import Token
 from service.engine.xml import parse_xml
 
@@ -22,6 +23,8 @@ class Walked:
     outcomes: Counter[str] = field(default_factory=Counter)
     branches: Counter[str] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
+    #: The largest state any process kept at any step, in bytes.
+    largest_state: int = 0
 
 
 def everything(procedure: Procedure) -> Walked:
@@ -51,7 +54,7 @@ def everything(procedure: Procedure) -> Walked:
 @contextmanager
 def watching(procedure: Procedure, walked: Walked) -> Iterator[None]:
     """Note every branch and every matched rule of all procedures while the block runs."""
-    choose, match = Choice.choose, DecisionTable.match
+    choose, match, dump = Choice.choose, DecisionTable.match, Machine.dump
     keys = {table.id: key for key, table in procedure.decisions.items()}
 
     def noted_choice(self: Choice, token: Token) -> list[Node]:
@@ -64,10 +67,17 @@ def watching(procedure: Procedure, walked: Walked) -> Iterator[None]:
         walked.rules.update(f"{keys[self.id]}#{rule}" for rule in found.rules)
         return found
 
+    def noted_dump(self: Machine) -> bytes:
+        blob = dump(self)
+        walked.largest_state = max(len(blob), walked.largest_state)
+        return blob
+
     Choice.choose = noted_choice  # type: ignore[method-assign]  # watched for this block only
     DecisionTable.match = noted_match  # type: ignore[method-assign]  # watched for this block only
+    Machine.dump = noted_dump  # type: ignore[method-assign]  # watched for this block only
     try:
         yield
     finally:
         Choice.choose = choose  # type: ignore[method-assign]  # back as it was
         DecisionTable.match = match  # type: ignore[method-assign]  # back as it was
+        Machine.dump = dump  # type: ignore[method-assign]  # back as it was

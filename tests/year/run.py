@@ -18,6 +18,8 @@ from tests.year.exceptions import NOT_TAKEN, Reason
 from tests.year.people import all_actors
 from tests.year.policy import Policy
 
+#: No process of the shipped procedure may keep more than this at any step (bytes).
+LARGEST_STATE = 10_000
 ROOT = Path(__file__).resolve().parents[2]
 
 #: With these words the process administrators are told that a year's holidays are not known.
@@ -103,7 +105,10 @@ def _gather(campaign: Campaign, walked: Walked, every: Walked) -> Result:
         "actions by hand": campaign.log.acted.total(),
         "API calls": sum(one.caller.calls for one in campaign.actors),
         "years without a holiday list": 0,
+        "largest state, bytes": walked.largest_state,
     }
+    if walked.largest_state > LARGEST_STATE:
+        result.unexpected.append(f"a state of {walked.largest_state} bytes, {LARGEST_STATE} at most")
     pressed = walked.outcomes + walked.branches + walked.rules
     result.fates = {name: pressed[key] for name, key in FATES.items()}
     for name, ending in (
