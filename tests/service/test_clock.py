@@ -9,7 +9,9 @@ from service.errors import Invalid
 from service.system import System
 
 
-def test_the_clock_stays_where_it_has_walked_by_itself(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clock_stays_where_it_has_walked_by_itself(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with system.database.write() as connection:
         before = system.now(connection)
         # An instant that was still ahead when it was chosen, and is past when the clock gets there.
