@@ -9,6 +9,7 @@ import itertools
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,19 @@ ROOT = Path(__file__).resolve().parents[1]
 SECRET = b"a secret of tests, long enough for everything"
 
 _numbers = itertools.count(1)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what passed by folder, and how much of it on each database."""
+    counted: Counter[tuple[str, str]] = Counter()
+    for report in terminalreporter.stats.get("passed", []):
+        folder = report.nodeid.split("/")[1] if "/" in report.nodeid else "tests"
+        named = next((one for one in ("sqlite", "postgresql") if one in report.nodeid.partition("[")[2]), "")
+        counted[folder, named] += 1
+    for folder in sorted({one for one, _ in counted}):
+        on = ", ".join(f"{counted[folder, name]} on {name}" for name in ("sqlite", "postgresql"))
+        total = sum(number for (where, _), number in counted.items() if where == folder)
+        terminalreporter.write_line(f"{folder:12}{total:>6} passed, of these on both databases: {on}")
 
 
 def settings_for(data: Path, url: str) -> Settings:
