@@ -93,8 +93,8 @@ def sqlite_template(worker_folder: Path) -> Path:
 def postgresql_template(postgresql_server: str, worker_folder: Path) -> str:
     """The name of a migrated PostgreSQL database with a movable clock."""
     name = f"template_{os.getpid()}"
-    _command(postgresql_server, f'CREATE DATABASE "{name}"')
-    url = _named(postgresql_server, name)
+    command_server(postgresql_server, f'CREATE DATABASE "{name}"')
+    url = named(postgresql_server, name)
     installations.migrate(settings_for(worker_folder, url), movable_clock=True)
     return name
 
@@ -108,9 +108,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     server: str = request.getfixturevalue("postgresql_server")
     template: str = request.getfixturevalue("postgresql_template")
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    _command(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    yield _named(server, name)
-    _command(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    command_server(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield named(server, name)
+    command_server(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture
@@ -137,11 +137,13 @@ def _copied(template: Path, folder: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def _named(server: str, name: str) -> str:
+def named(server: str, name: str) -> str:
+    """The address of a database of a server."""
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
-def _command(server: str, statement: str) -> None:
+def command_server(server: str, statement: str) -> None:
+    """Run a statement outside any transaction."""
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(statement))

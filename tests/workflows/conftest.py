@@ -1,14 +1,15 @@
-"""A city whose year begins, for tests of the shipped procedure."""
+"""A city whose year begins, for tests of the shipped procedure; each runs on SQLite and on PostgreSQL."""
 
+import itertools
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
 
-from tests.conftest import settings_for
+from service.config import Settings
+from tests.conftest import command_server, named, settings_for
 from tests.workflows import city as cities
 from tests.workflows.applying import open_applying
 from tests.workflows.city import City
@@ -27,66 +28,63 @@ YEAR = (
     "late_acceptance",
 )
 
+_numbers = itertools.count(1)
+
 
 @pytest.fixture(scope="session")
 def city_template(worker_folder: Path) -> Path:
-    """A database with a city's bodies and people."""
+    """An SQLite database with a city's bodies and people."""
     path = worker_folder / "city.sqlite3"
-    settings = settings_for(worker_folder, f"sqlite:///{path}")
-    cities.build(settings)
+    cities.build(settings_for(worker_folder, f"sqlite:///{path}"))
     return path
 
 
-@pytest.fixture
-def city(city_template: Path, tmp_path: Path) -> Iterator[City]:
-    """The city on the morning of 2 March 2026, the processes of the year deployed, nothing begun."""
-    path = tmp_path / "chuanglv.sqlite3"
-    shutil.copyfile(city_template, path)
-    one = cities.open_city(settings_for(tmp_path, f"sqlite:///{path}"), cities.files_of(*YEAR))
-    yield one
-    assert one.troubles() == []
-    one.system.database.dispose()
-
-
-@pytest.fixture
-def titled(city_template: Path, tmp_path: Path) -> Iterator[City]:
-    """The city with what is drawn about titles deployed and the plan year 2026 in force."""
-    path = tmp_path / "chuanglv.sqlite3"
-    shutil.copyfile(city_template, path)
-    one = open_titled(settings_for(tmp_path, f"sqlite:///{path}"))
-    yield one
-    assert one.troubles() == []
-    one.system.database.dispose()
-
-
-@pytest.fixture
-def applying(city_template: Path, tmp_path: Path) -> Iterator[City]:
-    """The city with applications deployed and the plan year 2026 in force."""
-    path = tmp_path / "chuanglv.sqlite3"
-    shutil.copyfile(city_template, path)
-    one = open_applying(settings_for(tmp_path, f"sqlite:///{path}"))
-    yield one
-    assert one.troubles() == []
-    one.system.database.dispose()
+@pytest.fixture(scope="session")
+def city_template_on_postgresql(postgresql_server: str, worker_folder: Path) -> str:
+    """The name of a PostgreSQL database with a city's bodies and people."""
+    name = f"city_template_{os.getpid()}"
+    command_server(postgresql_server, f'CREATE DATABASE "{name}"')
+    cities.build(settings_for(worker_folder, named(postgresql_server, name)))
+    return name
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def applying_anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[City]:
-    """The city with applications deployed, on SQLite and on PostgreSQL."""
+def city_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    """The settings of a fresh copy of the city's database."""
     if request.param == "sqlite":
         path = tmp_path / "chuanglv.sqlite3"
         shutil.copyfile(request.getfixturevalue("city_template"), path)
-        one = open_applying(settings_for(tmp_path, f"sqlite:///{path}"))
-    else:
-        server = make_url(request.getfixturevalue("postgresql_server"))
-        name = f"city_{tmp_path.name}"[:60]
-        engine = create_engine(server, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f'CREATE DATABASE "{name}"'))
-        engine.dispose()
-        url = server.set(database=name).render_as_string(hide_password=False)
-        cities.build(settings_for(tmp_path, url))
-        one = open_applying(settings_for(tmp_path, url))
+        yield settings_for(tmp_path, f"sqlite:///{path}")
+        return
+    server: str = request.getfixturevalue("postgresql_server")
+    template: str = request.getfixturevalue("city_template_on_postgresql")
+    name = f"city_{os.getpid()}_{next(_numbers)}"
+    command_server(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield settings_for(tmp_path, named(server, name))
+    command_server(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _lived_in(open_it: Callable[[Settings], City], settings: Settings) -> Iterator[City]:
+    one = open_it(settings)
     yield one
-    assert one.troubles() == []
+    troubles = one.troubles()
     one.system.database.dispose()
+    assert troubles == []
+
+
+@pytest.fixture
+def city(city_settings: Settings) -> Iterator[City]:
+    """The city on the morning of 2 March 2026, the processes of the year deployed, nothing begun."""
+    yield from _lived_in(lambda where: cities.open_city(where, cities.files_of(*YEAR)), city_settings)
+
+
+@pytest.fixture
+def titled(city_settings: Settings) -> Iterator[City]:
+    """The city with what is drawn about titles deployed and the plan year 2026 in force."""
+    yield from _lived_in(open_titled, city_settings)
+
+
+@pytest.fixture
+def applying(city_settings: Settings) -> Iterator[City]:
+    """The city with applications deployed and the plan year 2026 in force."""
+    yield from _lived_in(open_applying, city_settings)

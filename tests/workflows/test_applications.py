@@ -234,7 +234,9 @@ def test_r20a_another_lost_title_leaves_the_application_alone(applying: City) ->
     assert len(waits_for(city, "title_lost")) == 1
 
 
-def test_r20a_a_lower_title_lost_leaves_the_application_alone_where_no_interval_is_set(applying: City) -> None:
+def test_r20a_a_lower_title_lost_leaves_the_application_alone_where_no_interval_is_set(
+    applying: City,
+) -> None:
     city = applying
     decide(city, "reapplication_months", 0)
     lower = grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)

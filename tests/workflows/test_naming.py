@@ -13,8 +13,8 @@ from tests.workflows.city import City, rows_of
 from tests.workflows.titled import sent
 
 
-def test_r23_the_committee_names_after_inspection_deliberation_and_notice(applying_anywhere: City) -> None:
-    city = applying_anywhere
+def test_r23_the_committee_names_after_inspection_deliberation_and_notice(applying: City) -> None:
+    city = applying
     to_the_office(city, "school", "education")
     city.move_to("2026-08-11 09:00")
     inspect(city, "school")
