@@ -221,11 +221,6 @@ def clean_name(name: str) -> str:
     return f"{stem[: _NAME_LENGTH - len(extension)].strip() or '文件'}{dot}{extension}"
 
 
-def known_extensions() -> tuple[str, ...]:
-    """Return the extensions of all kinds of files that are accepted at all."""
-    return tuple(_KINDS)
-
-
 def _kind(name: str, accept: Sequence[str]) -> _Kind:
     extension = PurePosixPath(name).suffix.lower()
     allowed = [one for one in (accept or _KINDS) if one in _KINDS]

@@ -21,11 +21,6 @@ def current_person() -> Person:
     return cast(Person, current_user.person)
 
 
-def person_or_none() -> Person | None:
-    """Return the person signed in, None for the public."""
-    return cast(Person, current_user.person) if current_user.is_authenticated else None
-
-
 def installation() -> Installation:
     """Return the installation's row, read once a request."""
     return cast(Installation, once("installation", _read_installation))

@@ -68,6 +68,8 @@ class Standing:
     needs_none: bool
     has_prerequisite: bool
     prerequisite_pending: bool
+    #: Whether that is for its term alone; a title somebody suspended supports nothing, whatever the year says (G8).
+    prerequisite_expired: bool
     #: The title one level below that waits for its re-inspection or is suspended.
     pending_title_id: str | None
     consented: bool
@@ -227,15 +229,12 @@ def standing(
     target, first = order.index(mine.level), order.index(entry)
     below = [one for one in held if target > 0 and one.level == order[target - 1]]
     counting = [order.index(one.level) for one in held if one.level in order and one.counts_on(day)]
-    pending = next(
-        (
-            one.id
-            for one in below
-            if one.state in ("suspended", "pending_reinspection")
-            or (one.state == "active" and not one.counts_on(day))
-        ),
-        None,
-    )
+    expired = [
+        one.id
+        for one in below
+        if one.state == "pending_reinspection" or (one.state == "active" and not one.counts_on(day))
+    ]
+    pending = next(iter(expired + [one.id for one in below if one.state == "suspended"]), None)
     above = max([first, *(index + 1 for index in counting)])
     return Standing(
         holds=any(
@@ -249,6 +248,7 @@ def standing(
         needs_none=target == first,
         has_prerequisite=any(one.counts_on(day) for one in below),
         prerequisite_pending=pending is not None,
+        prerequisite_expired=bool(expired),
         pending_title_id=pending,
         consented=mine.consented,
         next_level=order[above] if above < len(order) else None,

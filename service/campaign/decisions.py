@@ -143,7 +143,7 @@ def obstacles(
             standing.needs_none
             or standing.has_prerequisite
             or standing.consented
-            or (pending_supports and standing.prerequisite_pending)
+            or (pending_supports and standing.prerequisite_expired)
         )
         checked = inspections.of_subject(connection, item)
         for wrong, zh, en in (

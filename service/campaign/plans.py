@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from service.campaign import settings
 from service.campaign.calendar import Window, parse_day
@@ -299,19 +299,6 @@ def publish(
         )
     )
     return get(connection, plan_year_id)
-
-
-def open_matters(connection: Connection, plan_year_id: str, *, besides: str | None = None) -> int:
-    """Return how many matters of a plan year are still open, `besides` the one that asks."""
-    matter = procedure_tables.matter
-    query = (
-        select(func.count())
-        .select_from(matter)
-        .where(matter.c.plan_year_id == plan_year_id, matter.c.closed_at.is_(None))
-    )
-    if besides is not None:
-        query = query.where(matter.c.id != besides)
-    return int(connection.scalar(query) or 0)
 
 
 def close(connection: Connection, plan_year_id: str, note: str, *, at: datetime) -> PlanYear:

@@ -63,15 +63,6 @@ def resolve_timer(
     return _resolve(deadline, start_at, names, functions, _start_of)
 
 
-def resolve_reminders(
-    remind: tuple[Deadline, ...], due_at: datetime, names: Mapping[str, Any], functions: Functions
-) -> tuple[datetime, ...]:
-    """Return the instants of reminders, each so long before `due_at`, earliest first."""
-    return tuple(
-        sorted(due_at - (_resolve(one, due_at, names, functions, _end_of) - due_at) for one in remind)
-    )
-
-
 def _resolve(
     deadline: Deadline,
     start_at: datetime,

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from service import store
@@ -25,12 +23,6 @@ def load_tables() -> None:
 def upgrade(connection: Connection) -> None:
     """Bring the database behind `connection` to the newest schema; does nothing when it is there."""
     command.upgrade(_config(connection), "head")
-
-
-def is_current(connection: Connection) -> bool:
-    """Whether the database has the schema this version of the product needs."""
-    newest = ScriptDirectory.from_config(_config(connection)).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == newest
 
 
 def _config(connection: Connection) -> Config:

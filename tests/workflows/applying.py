@@ -266,6 +266,15 @@ def revoke(city: City, title_id: str) -> None:
     assert title(city, title_id).state == "revoked"
 
 
+def suspend(city: City, title_id: str) -> None:
+    """Suspend a title by a decision."""
+    with city.system.database.write() as connection:
+        at = city.system.now(connection)
+        titles.set_state(
+            connection, title_id, "suspended", reason="调查", decided_by="命名机关", at=at
+        )
+
+
 def decide(city: City, key: str, value: object) -> None:
     """Decide a setting of the year."""
     with city.system.database.write() as connection:

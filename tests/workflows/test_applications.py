@@ -25,6 +25,7 @@ from tests.workflows.applying import (
     post,
     review,
     revoke,
+    suspend,
     the_application,
     to_the_office,
 )
@@ -185,6 +186,14 @@ def test_r20_an_expired_title_supports_an_application_where_the_year_says_so(app
     grant(city, "village", "county", on="2020-06-01", namer="qindu", term=False)
     begin(city, "village")
     assert the_application(city, "village").state == "draft"
+
+
+def test_r20_a_suspended_title_supports_nothing_whatever_the_year_says(applying: City) -> None:
+    city = applying
+    decide(city, "expired_title_supports", True)
+    suspend(city, grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False))
+    begin(city, "village")
+    assert "已暂停" in str(city.task("of-village", "Read").filling.data["why_refused"])
 
 
 def test_r20_the_title_is_checked_again_at_submission(applying: City) -> None:
