@@ -126,12 +126,15 @@ class AtWork:
             self.page.wait_for_timeout(250)
         row.click()
         expect(self.page.locator("h1")).to_have_text(step)
+        # The page's scripts run when all of it is there.
+        self.page.wait_for_load_state()
 
     def start(self, process: str, values: Values) -> None:
         """Start a process from the home page."""
         self.page.goto("/")
         self.page.get_by_role("region", name="我可以发起").get_by_role("link", name=process).click()
         expect(self.page.locator("h1")).to_have_text(process)
+        self.page.wait_for_load_state()
         self.fill(values)
 
     def begin(self) -> None:

@@ -22,10 +22,16 @@ def _start(page: Page, subject: str = "节水") -> None:
     expect(page.locator("h1")).to_contain_text(subject)
 
 
+def _opened(page: Page) -> None:
+    """A task is open and its page listens to keys and clicks: its scripts run when all of it is there."""
+    expect(page.locator("#form")).to_be_visible()
+    page.wait_for_load_state()
+
+
 def _open_first(page: Page) -> None:
     page.goto("/inbox")
     page.click("a[data-task]")
-    expect(page.locator("#form")).to_be_visible()
+    _opened(page)
 
 
 def _fill(page: Page) -> None:
@@ -163,9 +169,10 @@ def test_the_desk_works_by_keyboard(visit: Visit, desk: Desk) -> None:
     page.keyboard.press("j")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
-    expect(page.locator("#form")).to_be_visible()
+    _opened(page)
     page.keyboard.press("c")
     expect(page.get_by_role("status").filter(has_text="已领取")).to_be_visible()
+    _opened(page)
     page.keyboard.press("w")
     expect(page.locator(".cl-views")).to_have_count(0)
 

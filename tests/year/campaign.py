@@ -30,6 +30,8 @@ class Log:
     started: Counter[str] = field(default_factory=Counter)
     acted: Counter[str] = field(default_factory=Counter)
     nobodys: set[str] = field(default_factory=set)
+    #: Who did what when, in its order: the same seed tells the same story.
+    story: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,5 +218,6 @@ class Campaign:
             self._left[row["id"]] = today + timedelta(days=min(30, 2 ** self._refusals[row["id"]]))
             return 0
         self.log.completed[row["process_key"], row["element_id"], outcome or ""] += 1
+        self.log.story.append(f"{today} {actor.login} {row['title']} {row['element_id']} {outcome or '-'}")
         self.policy.done(task, outcome)
         return 1

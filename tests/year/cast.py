@@ -115,6 +115,7 @@ INCIDENTS: Mapping[tuple[int, int], Sequence[tuple[str, str]]] = {
     (2028, 3): (("", "nation"), ("U-610402-12", "city")),
     (2028, 5): (("", "nation"), ("U-610404-05", "county")),
     (2028, 9): (("", "nation"), ("U-610481-05", "county")),
+    (2028, 11): (("U-610404-01", "province"),),
     (2029, 3): (("U-610404-05", "county"), ("U-610481-05", "county"), ("U-610430-02", "county")),
     (2029, 6): (("U-610404-02", "county"), ("U-610481-03", "county"), ("U-610402-02", "county")),
     (2029, 9): (("U-610404-02", "county"), ("U-610481-03", "county"), ("U-610402-02", "county")),
@@ -134,6 +135,11 @@ DECISIONS: Mapping[tuple[str, str], Sequence[str]] = {
     ("U-610481-01", "revocation_cascade.Decide_province"): ("keep",),
     ("U-610481-01", "revocation_cascade.Decide_nation"): ("keep",),
     ("U-610402-08", "upward_recommendation.Result_nation"): ("named",),
+    # Its title of the nation falls with the one of the province.
+    ("U-610404-01", "upward_recommendation.Result_province"): ("named",),
+    ("U-610404-01", "upward_recommendation.Result_nation"): ("named",),
+    ("U-610404-01", "incident.Decide_province"): ("revoke",),
+    ("U-610404-01", "revocation_cascade.Decide_nation"): ("revoke",),
 }
 
 #: What a plan decides otherwise than the defaults, by year and key.

@@ -1,5 +1,6 @@
 """Opens a demo city, lets its people live the campaign through the API, and gathers what happened."""
 
+import hashlib
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -58,6 +59,12 @@ class Result:
     needless: list[str] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     unexpected: list[str] = field(default_factory=list)
+    story: list[str] = field(default_factory=list)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same story."""
+        return hashlib.sha256("\n".join(self.story).encode()).hexdigest()[:16]
 
 
 def live(folder: Path, url: str, seed: int, until: date) -> Result:
@@ -91,7 +98,7 @@ def _bell(system: System) -> list[Ring]:
 
 
 def _gather(campaign: Campaign, walked: Walked, every: Walked) -> Result:
-    result = Result(refused=campaign.log.refused)
+    result = Result(refused=campaign.log.refused, story=campaign.log.story)
     admin = campaign.processes.caller
     instances = admin.pages("/instances")
     result.counts = {
@@ -154,7 +161,7 @@ def _gather(campaign: Campaign, walked: Walked, every: Walked) -> Result:
 
 def show(result: Result, seconds: float) -> None:
     """Print what happened."""
-    print(f"{seconds:.0f} s")
+    print(f"{seconds:.0f} s, story {result.fingerprint}")
     for name, value in {**result.counts, "units that applied": result.units, **result.fates}.items():
         print(f"  {name:32}{value:>8}")
     print("  titles granted: " + ", ".join(f"{name} {value}" for name, value in sorted(result.named.items())))
