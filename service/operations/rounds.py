@@ -115,11 +115,12 @@ def require_window(
 
 @operation("rounds.standing", Text("核对是否在申报期内", "Check whether it came within the round"))
 def standing(context: Context, *, plan_year: str, county: str, application: str, state: str) -> Json:
-    """Return whether an application first came to `state` within its county's round, and whether that is `listed`."""
+    """Return whether an application first came to `state` within its county's round, whether that is `listed`, its id."""
     known = rounds.find(context.connection, plan_year, county)
     return {
         "in_time": rounds.in_time(context.connection, known, application, state, context.now),
         "listed": known is not None and known.listed_at is not None,
+        "round_id": known.id if known is not None else None,
     }
 
 

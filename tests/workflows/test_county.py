@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from service.campaign import applications, plans, rounds, titles
+from service.campaign import applications, filings, plans, rounds, titles
 from service.errors import AppError
 from service.store.application import naming_decision
 from service.store.ids import new_id
@@ -347,6 +347,7 @@ def test_r22_an_objection_holds_one_unit_and_not_the_others(titled: City, findin
     assert results(titled) == {good: "named", held: "named"}
     # Two decisions, two filings.
     assert titled.open_processes("county_filing") == 2
+    assert titled.ended_at("county_round") == ["End_named"]
 
 
 def settle_notice(city: City, application_id: str) -> None:
@@ -363,12 +364,39 @@ def settle_notice(city: City, application_id: str) -> None:
         )
 
 
-def test_r22_nobody_cleared(titled: City) -> None:
-    made = apply_for(titled, "village", "county", state="approved_in_principle", inspected=True)
+def filed(city: City) -> list[bool]:
+    """The county's filings of the year: whether each is a zero report."""
+    with city.system.database.read() as connection:
+        found = filings.list_filings(connection, year_id(city), city.bodies["qindu"])
+    return [one.nil_return for one in found]
+
+
+@pytest.mark.parametrize("findings", [("upheld", "upheld"), ("stopped", "upheld"), ("upheld", "dismissed")])
+def test_r29_zero_is_reported_when_the_last_one_is_not_named(titled: City, findings: tuple[str, str]) -> None:
+    both = [
+        apply_for(titled, unit, "county", state="approved_in_principle", inspected=True)
+        for unit in ("village", "plant")
+    ]
     begin(titled)
     determine(titled)
-    noticed(titled, [], [made])
-    assert titled.ended_at("county_naming") == ["End_zero"]
+    noticed(titled, [], both)
+    # Nobody is named yet, and nobody is refused: what would be reported is not known.
+    assert titled.ended_at("county_naming") == ["End_nobody"]
+    assert filed(titled) == []
+    for made, finding in zip(both, findings, strict=True):
+        assert titled.open_processes("county_round") == 1
+        if finding == "stopped":
+            tell(titled, "application_stopped", made)
+            continue
+        settle_notice(titled, made)
+        tell(titled, "objection_settled", made, result=finding)
+    if "dismissed" in findings:
+        sign(titled)
+        assert titled.ended_at("county_round") == ["End_named"]
+    else:
+        assert titled.ended_at("county_round") == ["End_zero"]
+    # One report, whichever it is.
+    assert filed(titled) == ["dismissed" not in findings]
 
 
 def test_r22_nobody_approved(titled: City) -> None:
@@ -377,6 +405,7 @@ def test_r22_nobody_approved(titled: City) -> None:
     begin(titled)
     determine(titled, made)
     assert titled.ended_at("county_naming") == ["End_nobody"]
+    assert titled.ended_at("county_round") == ["End_nothing"]
 
 
 def test_r22_nobody_may_be_named_any_more(titled: City) -> None:
@@ -386,7 +415,7 @@ def test_r22_nobody_may_be_named_any_more(titled: City) -> None:
     noticed(titled, [made], [])
     # It was never inspected: the check before naming takes it off the list.
     assert results(titled) == {made: "not_named"}
-    assert titled.ended_at("county_naming") == ["End_zero"]
+    assert titled.ended_at("county_round") == ["End_zero"]
 
 
 def test_r22_sent_back_and_refused_by_the_government(titled: City) -> None:
@@ -399,6 +428,7 @@ def test_r22_sent_back_and_refused_by_the_government(titled: City) -> None:
     determine(titled, second)
     sign(titled, "refuse")
     assert results(titled) == {first: "not_named", second: "not_named"}
+    assert titled.ended_at("county_round") == ["End_zero"]
     with titled.system.database.read() as connection:
         assert titles.list_titles(connection) == []
         assert plans.list_years(connection)[0].year == 2026
