@@ -115,7 +115,7 @@ def require_window(
 
 @operation("rounds.standing", Text("核对是否在申报期内", "Check whether it came within the round"))
 def standing(context: Context, *, plan_year: str, county: str, application: str, state: str) -> Json:
-    """Return whether an application first came to `state` within its county's round, if that is `listed`, and its id."""
+    """Return whether an application first came to `state` in its county's round, if that is `listed`, and its id."""
     known = rounds.find(context.connection, plan_year, county)
     return {
         "in_time": rounds.in_time(context.connection, known, application, state, context.now),
