@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from service.campaign import applications, numbering, plans
+from service.campaign import applications as all_applications
 from service.campaign.date_functions import instant_text
 from service.engine.model import Json
 from service.errors import Invalid, Text
@@ -226,6 +227,13 @@ def set_score(context: Context, *, application: str, score: float) -> Json:
     """Keep the score by which applications are ranked."""
     applications.set_score(context.connection, application, score)
     return None
+
+
+@operation("applications.still_open", Text("筛选仍未办结的申报", "Keep the applications that are open"))
+def still_open(context: Context, *, applications: list[Any], states: list[Any] | None = None) -> Json:
+    """Return those of `applications` that are not closed, in their order; with `states` only those in one of them."""
+    found = [all_applications.get(context.connection, str(one)) for one in applications]
+    return [one.id for one in found if not one.closed and (states is None or one.state in states)]
 
 
 @operation(

@@ -92,7 +92,8 @@ def check(
 ) -> Json:
     """Return which applications may be named today (R20a), which not, with the reason, and which are to wait.
 
-    `waiting` are those whose title below is to be re-inspected first: they ask again when it is renewed.
+    `waiting` are those whose title below is to be re-inspected first, with the state each is in: they ask again
+    when it is renewed.
     """
     wanted = [str(one) for one in applications]
     found = decisions.obstacles(
@@ -112,7 +113,16 @@ def check(
             for one in found
             if not one.pending
         ],
-        "waiting": [one.application_id for one in found if one.pending],
+        "waiting": [
+            {
+                "application_id": one.application_id,
+                "state": all_applications.get(context.connection, one.application_id).state,
+                "why": one.text.zh,
+                "why_en": one.text.en,
+            }
+            for one in found
+            if one.pending
+        ],
     }
 
 

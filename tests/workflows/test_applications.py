@@ -23,8 +23,10 @@ from tests.workflows.applying import (
     inspect,
     name_them,
     post,
+    report,
     review,
     revoke,
+    score,
     suspend,
     the_application,
     to_the_office,
@@ -330,10 +332,43 @@ def test_r20a_a_title_that_expires_before_naming_is_reinspected_first(applying: 
     expire(city, held)
     city.move_to("2026-08-20 09:00")
     city.do("poster", "Conclude", "close", {"closing_text": "无异议"})
-    assert the_application(city, "village").state == "paused"
+    assert the_application(city, "village").state == "naming_paused"
     assert city.ended_at("municipal_naming") == ["End_none"]
     expire(city, held, "active")
     tell(city, "title_changed", held, change="renewed")
+    name_them(city)
+    assert the_application(city, "village").state == "named"
+
+
+def test_r20a_a_title_suspended_after_the_draft_puts_its_unit_off_and_not_the_others(applying: City) -> None:
+    city = applying
+    held = grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)
+    visits = (("village", "qindu", "2026-08-12"), ("school", "education", "2026-08-13"))
+    for unit, who, day in visits:
+        to_the_office(city, unit, who)
+        form_team(city, day)
+    for unit, _, day in visits:
+        city.move_to(f"{day} 09:00")
+        score(city, "inspector-1")
+        score(city, "inspector-2")
+        report(city, unit)
+    deliberate(city)
+    post(city)
+    city.move_to("2026-08-24 09:00")
+    city.do("poster", "Conclude", "close", {"closing_text": "无异议"})
+    draft = {"decision_heading": "决定", "decision_body": "命名", "given_number": None}
+    city.do("clerk", "Draft", "submit", draft)
+    city.do("head", "Countersign", "agree")
+    expire(city, held)
+    with pytest.raises(Conflict):
+        city.do("chair", "Sign", "sign", {"list_checked": True})
+    city.do("chair", "Sign", "return", {}, "称号待复查")
+    assert the_application(city, "village").state == "naming_paused"
+    name_them(city)
+    assert the_application(city, "school").state == "named"
+    expire(city, held, "active")
+    tell(city, "title_changed", held, change="renewed")
+    assert the_application(city, "village").state == "naming"
     name_them(city)
     assert the_application(city, "village").state == "named"
 

@@ -1,27 +1,34 @@
 """Deliberation, public notice and naming: votes, places, objections, signatures."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 
-from service.campaign import decisions, notices, plans, quotas, titles
+from service import inbox, tasks
+from service.campaign import decisions, notices, plans, quotas, titles, windows
 from service.errors import Conflict, Invalid
+from service.identity import directory
 from service.store.identity import recusal
 from service.store.ids import new_id
 from tests.workflows.applying import (
+    act,
     act_in,
+    add_post,
     decide,
     deliberate,
     form_team,
+    inspect,
     name_them,
     post,
     report,
     score,
+    suspend,
     the_application,
     to_the_office,
     vote,
 )
-from tests.workflows.city import City, rows_of
+from tests.workflows.city import SINCE, City, rows_of
 from tests.workflows.titled import grant, sent, year_id
 
 
@@ -198,10 +205,127 @@ def test_who_still_waits_at_the_end_of_the_year_may_apply_next_year(applying: Ci
     split(applying, education=0, sanyuan=1)
     city = scored(applying)
     deliberate(city)
-    city.move_to("2026-12-30 23:59")
+    city.move_to("2026-12-31 23:59")
     assert the_application(city, "school").state == "waitlisted"
-    city.move_to("2026-12-31 00:00")
+    city.move_to("2027-01-01 00:00")
     assert the_application(city, "school").state == "lapsed"
+
+
+def compile_pack(city: City) -> None:
+    """The office submits all who passed to the committee."""
+    city.start("clerk", "deliberation", plan_year_id=year_id(city), level="city")
+    city.do(
+        "clerk",
+        "Compile",
+        "submit",
+        lambda view: {"candidates": rows_of(view, "candidates", included=True), "meeting_day": "2026-09-15"},
+    )
+
+
+def test_who_is_being_voted_on_does_not_lapse_with_the_year(applying: City) -> None:
+    city = scored(applying)
+    compile_pack(city)
+    city.move_to("2027-01-04 09:00")
+    assert states(city) == ("scored", "scored")
+    vote(city)
+    city.do("chair", "Determine", "sign", {"minutes_number": "纪要1"})
+    assert states(city) == ("approved", "approved")
+
+
+def test_who_is_never_deliberated_lapses_with_the_next_year(applying: City) -> None:
+    city = scored(applying)
+    city.move_to("2027-12-31 23:59")
+    assert states(city) == ("scored", "scored")
+    city.move_to("2028-01-01 00:00")
+    assert states(city) == ("lapsed", "lapsed")
+
+
+def posted(city: City) -> list[list[str]]:
+    """Whom each notice posts."""
+    with city.system.database.read() as connection:
+        return [
+            [item.posted_name for item in notices.items(connection, one.id)]
+            for one in notices.list_notices(connection)
+        ]
+
+
+def test_who_withdraws_during_the_vote_is_not_posted(applying: City) -> None:
+    city = scored(applying)
+    compile_pack(city)
+    act(city, "of-hotel", the_application(city, "hotel"), "撤回申报")
+    vote(city)
+    city.do("chair", "Determine", "sign", {"minutes_number": "纪要1"})
+    post(city)
+    assert posted(city) == [["演示school"]]
+
+
+def test_who_withdraws_before_the_notice_is_not_posted(applying: City) -> None:
+    city = scored(applying)
+    deliberate(city)
+    act(city, "of-hotel", the_application(city, "hotel"), "撤回申报")
+    act(city, "of-school", the_application(city, "school"), "撤回申报")
+    post(city)
+    assert posted(city) == []
+    assert city.ended_at("public_notice") == ["End_nobody"]
+    assert city.ended_at("deliberation") == ["End"]
+
+
+def test_what_two_meetings_approve_is_posted_once(applying: City) -> None:
+    city = scored(applying)
+    compile_pack(city)
+    compile_pack(city)
+    for who in ("chair", "member-1", "member-2"):
+        for one in city.waiting(who, "Vote"):
+            view = inbox.get(city.system, city.people[who], one.id)
+            data = {"votes_cast": rows_of(view, "votes_cast", said="favour")}
+            tasks.complete(city.system, city.people[who], one.id, outcome="cast", data=data, opinion=None)
+            city.settle()
+    for one in city.waiting("chair", "Determine"):
+        data = {"minutes_number": one.id}
+        tasks.complete(city.system, city.people["chair"], one.id, outcome="sign", data=data, opinion=None)
+        city.settle()
+    assert [one.element_id for one in city.waiting("poster")] == ["Draft"]
+    assert city.ended_at("deliberation") == ["End_none"]
+
+
+def test_g14_a_place_stays_taken_while_a_naming_pauses(applying: City) -> None:
+    city = applying
+    decide(city, "quota_mode", "cap")
+    split(city, education=1, sanyuan=1)
+    held = grant(city, "hotel", "county", on="2025-06-01", namer="sanyuan", term=False)
+    to_the_office(city, "hotel", "sanyuan")
+    city.move_to("2026-08-11 09:00")
+    inspect(city, "hotel")
+    deliberate(city)
+    post(city)
+    suspend(city, held)
+    conclude(city)
+    assert the_application(city, "hotel").state == "naming_paused"
+    # Another unit of the same county comes later; the one place is not free.
+    with city.system.database.write() as connection:
+        other = directory.insert_organisation(
+            connection, code="inn", name="演示inn", kind="unit", area_code="610422", valid_from=SINCE
+        )
+        directory.insert_profile(connection, other, {"unit_kind": "hotel"}, at=city.system.now(connection))
+        windows.extend(
+            connection,
+            year_id(city),
+            "submission",
+            extended_to=date(2026, 9, 2),
+            authority="市创绿组委会",
+            reason="暴雨",
+            document_number="延1",
+            decided_on=date(2026, 8, 10),
+            at=city.system.now(connection),
+            by=None,
+        )
+    city.units["inn"] = other
+    add_post(city, "of-inn", "applicant", other)
+    grant(city, "inn", "county", on="2025-06-01", namer="sanyuan", term=False)
+    to_the_office(city, "inn", "sanyuan")
+    inspect(city, "inn", "2026-08-25")
+    deliberate(city)
+    assert the_application(city, "inn").state == "waitlisted"
 
 
 def test_a_notice_lasts_five_working_days(applying: City) -> None:
