@@ -76,12 +76,17 @@ def inspection_modules(context: SourceContext, parameter: str | None) -> list[Ro
 
 @options("inspectors")
 def inspectors(context: SourceContext, parameter: str | None) -> list[Option]:
-    """People with a role in the parameter who have no relation to the unit (R14)."""
+    """People with a role in the parameter who may inspect the unit (R14, R09); `recommender_id` recommends it."""
     found = people_options(context, parameter)
     if context.unit_id is None:
         return found
-    conflicts = inspections.conflicted(context.connection, context.unit_id, [one.value for one in found])
-    return [one for one in found if one.value not in conflicts]
+    away = inspections.barred(
+        context.connection,
+        context.unit_id,
+        [one.value for one in found],
+        recommender_id=context.variables.get("recommender_id"),
+    )
+    return [one for one in found if one.value not in away]
 
 
 @rows("applications_to_judge")

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
 
 from service.campaign import windows
 from service.campaign.calendar import start_of
 from service.campaign.indicators import BONUS, Sheet
 from service.clock import city_day
 from service.errors import Conflict, Invalid, NotFound, Text
-from service.store.identity import membership, organisation, person, recusal
+from service.store.identity import membership, organisation, organisation_kind, person, recusal, unit_profile
 from service.store.ids import new_id
 from service.store.inspection import inspection, inspection_member, inspection_score, inspection_veto
 
@@ -115,35 +115,92 @@ def members(connection: Connection, inspection_id: str) -> list[Member]:
 
 
 def conflicted(connection: Connection, unit_id: str, people: Iterable[str]) -> dict[str, Text]:
-    """Return who of `people` may not inspect or judge a unit, and why: a declared relation, or a post there.
+    """Return who of `people` may not judge a unit, and why: a declared relation, or a post there.
 
     A post in the body above the unit counts too, since that body answers for the unit.
     """
-    wanted = list(people)
-    if not wanted:
-        return {}
-    found: dict[str, Text] = {}
     above = select(organisation.c.parent_id).where(
         organisation.c.id == unit_id, organisation.c.parent_id.is_not(None)
     )
-    posts = connection.scalars(
-        select(membership.c.person_id).where(
-            membership.c.person_id.in_(wanted),
-            or_(membership.c.organisation_id == unit_id, membership.c.organisation_id.in_(above)),
+    wanted = list(people)
+    found = _with_posts(connection, wanted, or_(_seat == unit_id, _seat.in_(above)), _ABOVE)
+    return found | _declared(connection, unit_id, wanted)
+
+
+def barred(
+    connection: Connection, unit_id: str, people: Iterable[str], *, recommender_id: str | None
+) -> dict[str, Text]:
+    """Return who of `people` may not inspect a unit, and why (R14).
+
+    Who recommended it and the department of its system answer for the unit, as the body above it does, and stay
+    away. A military unit is seen by nobody outside its channel; within it the channel's own body inspects (R09).
+    """
+    wanted = list(people)
+    profile = connection.execute(
+        select(unit_profile.c.military, unit_profile.c.municipal_department_id).where(
+            unit_profile.c.organisation_id == unit_id
         )
-    )
-    for one in posts:
-        found[one] = Text("在该单位或其上级单位任职", "holds a post at the unit or the body above it")
-    declared = connection.execute(
+    ).one_or_none()
+    if profile is not None and profile.military:
+        channel = select(organisation.c.id).join(
+            organisation_kind, organisation_kind.c.kind == organisation.c.kind
+        )
+        inside = _with_posts(
+            connection, wanted, _seat.in_(channel.where(organisation_kind.c.military_channel)), _ABOVE
+        )
+        found = {one: _OUTSIDE for one in wanted if one not in inside}
+        found |= _with_posts(connection, wanted, _seat == unit_id, _ABOVE)
+        return found | _declared(connection, unit_id, wanted)
+    found = conflicted(connection, unit_id, wanted)
+    answering = {recommender_id, profile.municipal_department_id if profile is not None else None} - {None}
+    return _with_posts(connection, wanted, _seat.in_(answering), _ANSWERS) | found
+
+
+_seat = membership.c.organisation_id
+_ABOVE = Text("在该单位或其上级单位任职", "holds a post at the unit or the body above it")
+_ANSWERS = Text(
+    "在该单位的推荐或主管单位任职", "holds a post at the body that recommends or supervises the unit"
+)
+_OUTSIDE = Text("不在涉军渠道内，不能接触涉军单位", "is outside the channel of military units")
+
+
+def _with_posts(
+    connection: Connection, people: Sequence[str], where: ColumnElement[bool], why: Text
+) -> dict[str, Text]:
+    if not people:
+        return {}
+    return {
+        one: why
+        for one in connection.scalars(
+            select(membership.c.person_id).where(membership.c.person_id.in_(people), where)
+        )
+    }
+
+
+def _declared(connection: Connection, unit_id: str, people: Sequence[str]) -> dict[str, Text]:
+    if not people:
+        return {}
+    rows = connection.execute(
         select(recusal.c.person_id, recusal.c.reason).where(
-            recusal.c.person_id.in_(wanted),
+            recusal.c.person_id.in_(people),
             recusal.c.organisation_id == unit_id,
             recusal.c.withdrawn_at.is_(None),
         )
     )
-    for row in declared:
-        found[row.person_id] = Text(f"已声明回避：{row.reason}", f"has declared a relation: {row.reason}")
-    return found
+    return {
+        row.person_id: Text(f"已声明回避：{row.reason}", f"has declared a relation: {row.reason}")
+        for row in rows
+    }
+
+
+def _refuse(connection: Connection, barred: Mapping[str, Text]) -> Invalid:
+    names = {
+        row.id: row.name
+        for row in connection.execute(select(person.c.id, person.c.name).where(person.c.id.in_(barred)))
+    }
+    zh = "；".join(f"{names[key]}{text.zh}" for key, text in barred.items())
+    en = "; ".join(f"{names[key]} {text.en}" for key, text in barred.items())
+    return Invalid(Text(f"须回避：{zh}", f"Must stand aside: {en}"), people=list(barred))
 
 
 def form_team(
@@ -164,38 +221,33 @@ def form_team(
     least_scoring: int,
     scheduled_on: date,
     window: str | None,
+    recommender_id: str | None,
     at: datetime,
 ) -> Inspection:
     """Form a team for a visit on a day (R14). Raises `Invalid` saying what the team lacks or who has a conflict.
 
-    With a `window` the day must lie in it, extensions for the unit included. A team formed again for a subject
-    whose inspection has not been scored takes the place of the first.
+    With a `window` the day must lie in it, extensions for the unit or its recommending body included. A team formed
+    again for a subject whose inspection has not been scored takes the place of the first.
     """
     everybody = list(dict.fromkeys([leader, *team]))
     scoring = list(dict.fromkeys(scorers))
     _check_size(everybody, scoring, least, least_scoring)
-    conflicts = conflicted(connection, unit_id, everybody)
-    if conflicts:
-        names = {
-            row.id: row.name
-            for row in connection.execute(
-                select(person.c.id, person.c.name).where(person.c.id.in_(conflicts))
-            )
-        }
-        zh = "；".join(f"{names[key]}{text.zh}" for key, text in conflicts.items())
-        en = "; ".join(f"{names[key]} {text.en}" for key, text in conflicts.items())
-        raise Invalid(Text(f"须回避：{zh}", f"Must stand aside: {en}"), people=list(conflicts))
+    away = barred(connection, unit_id, everybody, recommender_id=recommender_id)
+    if away:
+        raise _refuse(connection, away)
     if scheduled_on < city_day(at):
         raise Invalid(Text("检查日期不能早于今天", "The visit cannot be earlier than today"))
     if window is not None and plan_year_id is not None:
-        span = windows.read_window(connection, plan_year_id, window, unit_id=unit_id)
+        span = windows.read_window(
+            connection, plan_year_id, window, organisation_id=recommender_id, unit_id=unit_id
+        )
         if not span.window.contains(start_of(scheduled_on)):
             raise Invalid(
                 Text(
                     f"检查日期 {scheduled_on} 不在“{span.label.zh}”窗口内"
-                    f"（{span.window.opens} 至 {span.window.last_day}）",
+                    f"（{span.window.opens} 至 {span.window.last_day}）；可延期者：{span.authority.zh}",
                     f"The visit on {scheduled_on} is outside “{span.label.en}” "
-                    f"({span.window.opens} to {span.window.last_day})",
+                    f"({span.window.opens} to {span.window.last_day}); who may extend it: {span.authority.en}",
                 ),
                 window=window,
             )
@@ -276,7 +328,8 @@ def record_sheets(
 ) -> Result:
     """Record what the scoring members filled in, each alone; the newest of each counts.
 
-    Raises `Conflict` while one of them is missing, `Invalid` for a sheet that is not complete.
+    Raises `Conflict` while one of them is missing, `Invalid` for a sheet that is not complete or of somebody who
+    declared a relation since the team was formed: the body that organises replaces them.
     """
     one = get(connection, inspection_id)
     scoring = [member.person_id for member in members(connection, inspection_id) if member.scores]
@@ -288,6 +341,9 @@ def record_sheets(
                 f"{len(scoring) - len(newest)} scoring members have not submitted their sheets",
             )
         )
+    declared = _declared(connection, one.unit_id, list(newest))
+    if declared:
+        raise _refuse(connection, declared)
     for each in newest.values():
         check_sheet(sheet, each)
     connection.execute(delete(inspection_score).where(inspection_score.c.inspection_id == one.id))

@@ -32,8 +32,12 @@ def form_team(
     least_scoring: int,
     plan_year: str | None = None,
     window: str | None = None,
+    recommender: str | None = None,
 ) -> Json:
-    """Form a team of `least` or more, `least_scoring` of whom score; refuses conflicts and days outside `window`."""
+    """Form a team of `least` or more, `least_scoring` of whom score; refuses conflicts and days outside `window`.
+
+    A post at the `recommender` is a conflict, and a window extended for it is extended for the unit.
+    """
     facts = applications.unit_facts(
         context.connection, unit, county_kind="", military_kind="", day=context.today
     )
@@ -54,6 +58,7 @@ def form_team(
         least_scoring=least_scoring,
         scheduled_on=parse_day(scheduled_on),
         window=window,
+        recommender_id=recommender,
         at=context.now,
     )
     people = inspections.members(context.connection, made.id)

@@ -1,17 +1,19 @@
 """Inspections: teams, sheets, vetoes, grades, rectification (R14, W items)."""
 
 import tomllib
+from datetime import date
 from typing import Any
 
 import pytest
 
-from service.campaign import indicators, inspections
+from service.campaign import indicators, inspections, windows
 from service.errors import Invalid
 from service.store.identity import recusal
 from service.store.ids import new_id
 from tests.workflows.applying import (
     act,
     add_post,
+    check,
     decide,
     form_team,
     inspect,
@@ -21,6 +23,7 @@ from tests.workflows.applying import (
     to_the_office,
 )
 from tests.workflows.city import City, files_of, rows_of
+from tests.workflows.test_applications import arrive
 from tests.workflows.titled import sent, tell, year_id
 
 FILES = files_of()
@@ -139,6 +142,99 @@ def test_r14_who_has_a_relation_to_the_unit_is_not_offered_and_not_taken(applyin
             connection, city.units["school"], [one.id for one in city.people.values()]
         )
     assert "配偶在该校任教" in found[city.people["inspector-3"].id].zh
+
+
+def offered(city: City) -> set[str]:
+    """Logins of the inspectors a team may be formed of."""
+    view = city.task("organiser", "Form_team")
+    by_id = {one.id: login for login, one in city.people.items()}
+    return {by_id[str(one.value)] for one in view.filling.sources.options("inspectors", "inspector")}
+
+
+def test_r14_who_recommends_a_unit_does_not_inspect_it(applying: City) -> None:
+    city = at_the_office(applying)
+    add_post(city, "inspector-2", "recommender", city.bodies["education"])
+    assert offered(city) == {"inspector-1", "inspector-3", "inspector-4"}
+    with city.system.database.read() as connection:
+        away = inspections.barred(
+            connection,
+            city.units["hotel"],
+            [city.people["sanyuan"].id, city.people["qindu"].id],
+            recommender_id=city.bodies["sanyuan"],
+        )
+    assert list(away) == [city.people["sanyuan"].id]
+
+
+def test_r14_a_relation_declared_after_the_team_was_formed_counts(applying: City) -> None:
+    city = at_the_office(applying)
+    form_team(city, "2026-08-11")
+    score(city, "inspector-1")
+    with city.system.database.write() as connection:
+        connection.execute(
+            recusal.insert().values(
+                id=new_id(),
+                person_id=city.people["inspector-1"].id,
+                organisation_id=city.units["school"],
+                reason="配偶在该校任教",
+                declared_at=city.system.now(connection),
+            )
+        )
+    with pytest.raises(Invalid, match="须回避：inspector-1已声明回避"):
+        score(city, "inspector-2")
+    act(city, "organiser", the_application(city, "school"), "更换成员或改期")
+    assert "inspector-1" not in offered(city)
+
+
+def test_r09_a_military_unit_is_inspected_within_its_channel(applying: City) -> None:
+    city = applying
+    add_post(city, "of-education", "inspector", city.bodies["education"])
+    add_post(city, "of-garrison", "inspector", city.bodies["garrison"])
+    add_post(city, "of-barracks", "inspector", city.units["barracks"])
+    to_the_office(city, "barracks", "garrison")
+    city.move_to("2026-08-11 09:00")
+    assert "of-education" not in offered(city)
+    assert "of-barracks" not in offered(city)
+    assert "of-garrison" in offered(city)
+
+
+def test_g12_an_extension_of_the_inspections_for_a_body_holds_for_its_units(applying: City) -> None:
+    city = at_the_office(applying)
+    with pytest.raises(Invalid, match="可延期者：市创绿"):
+        form_team(city, "2026-09-15")
+    with city.system.database.write() as connection:
+        windows.extend(
+            connection,
+            year_id(city),
+            "inspection",
+            extended_to=date(2026, 9, 20),
+            authority="市创绿组委会",
+            reason="学校暑假",
+            document_number="延1",
+            decided_on=date(2026, 8, 11),
+            at=city.system.now(connection),
+            by=None,
+            organisation_id=city.bodies["education"],
+        )
+    form_team(city, "2026-09-15")
+    city.move_to("2026-09-15 00:00")
+    assert city.waiting("inspector-1", "Score")
+
+
+def test_g12_who_is_accepted_late_is_inspected_after_the_window(applying: City) -> None:
+    city = applying
+    arrive(city, "2026-09-08 10:00")
+    city.do("education", "explain", "submit", {"late_reason_text": "系统故障未能报送", "reason_class": "system"})
+    city.move_to("2026-09-14 10:00")
+    city.do(
+        "chair",
+        "decide_chair",
+        "accept",
+        {"document_number": "逾1", "decided_on": "2026-09-14", "decision_reason": "确有原因"},
+    )
+    check(city)
+    form_team(city, "2026-09-15")
+    city.move_to("2026-09-15 00:00")
+    assert city.waiting("inspector-1", "Score")
 
 
 def test_r14_each_scores_alone(applying: City) -> None:
