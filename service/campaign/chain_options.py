@@ -36,17 +36,21 @@ def levels_to_apply(context: SourceContext, parameter: str | None) -> list[Optio
 
 @options("titles_in_force")
 def titles_in_force(context: SourceContext, parameter: str | None) -> list[Option]:
-    """Titles neither revoked nor ended, by number; a military unit without its name."""
+    """Titles neither revoked nor ended, by number, of the units the task's organisation has to do with."""
+    known = identity_options.units_known(context)
+    if known is None:
+        return []
     found = context.connection.execute(
-        select(title.c.id, title.c.number, title.c.unit_name, unit_profile.c.military)
-        .outerjoin(unit_profile, unit_profile.c.organisation_id == title.c.unit_id)
-        .where(title.c.state.not_in(("revoked", "ended")))
+        select(title.c.id, title.c.number, title.c.unit_name)
+        .join(organisation, organisation.c.id == title.c.unit_id)
+        .join(unit_profile, unit_profile.c.organisation_id == title.c.unit_id)
+        .where(title.c.state.not_in(("revoked", "ended")), known)
         .order_by(title.c.number)
     )
-    shown = [
-        (row.id, row.number, organisations.REDACTED.zh if row.military else row.unit_name) for row in found
+    return [
+        Option(row.id, Text(f"{row.number} {row.unit_name}", f"{row.number} {row.unit_name}"))
+        for row in found
     ]
-    return [Option(key, Text(f"{number} {name}", f"{number} {name}")) for key, number, name in shown]
 
 
 @rows("county_applications")

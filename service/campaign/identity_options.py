@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select, true
 
 from service.campaign.options import Option, Row, SourceContext, options, rows
 from service.clock import city_day
@@ -61,7 +61,7 @@ def units(context: SourceContext, parameter: str | None) -> list[Option]:
     if parameter == "all":
         query = query.where(unit_profile.c.military.is_(False))
     else:
-        condition = _own_units(context)
+        condition = own_units(context)
         if condition is None:
             return []
         query = query.where(condition)
@@ -108,7 +108,19 @@ def organisation_kinds(context: SourceContext, parameter: str | None) -> list[Op
     return [Option(row.kind, _text(row.label, row.label_en)) for row in context.connection.execute(query)]
 
 
-def _own_units(context: SourceContext) -> ColumnElement[bool] | None:
+def units_known(context: SourceContext) -> ColumnElement[bool] | None:
+    """Return which units the task's organisation has to do with: its own, and all for who reads all in full (R09)."""
+    reads_all = context.connection.scalar(
+        select(organisation_kind.c.military_channel)
+        .join(organisation, organisation.c.kind == organisation_kind.c.kind)
+        .where(organisation.c.id == context.organisation_id)
+    )
+    if reads_all and not _is_military_body(context, str(context.organisation_id)):
+        return true()
+    return own_units(context)
+
+
+def own_units(context: SourceContext) -> ColumnElement[bool] | None:
     """Return which units are recommended by the task's organisation: military, of its system, or in its area."""
     mine = context.connection.execute(
         select(organisation.c.id, organisation.c.area_code, organisation_kind.c.military_channel)

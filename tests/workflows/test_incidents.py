@@ -1,10 +1,14 @@
 """Incidents and what follows for other titles: found, heard, decided by the naming body, cascaded (R26, R27)."""
 
+import contextlib
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from service import matters
+from service.errors import Invalid, NotFound
+from service.store import procedure as tables
 from service.engine.tables import read_decision
 from service.store.title import plaque
 from tests.workflows.city import ROOT, City
@@ -60,7 +64,7 @@ def test_r26_not_a_case_and_not_found(titled: City) -> None:
         {**NOTHING, "finding": "查无实据", "report": []},
         opinion="查无实据",
     )
-    assert status(titled, "report_incident") == ["不予立案", "查无实据，结案"]
+    assert status(titled, "incident") == ["不予立案", "查无实据，结案"]
     assert title(titled, made).state == "active"
 
 
@@ -68,7 +72,7 @@ def test_r26_revoked_after_the_unit_was_heard(titled: City) -> None:
     made = grant(titled, "plant", "county", on="2026-03-01", namer="qindu-government")
     report(titled, made)
     investigate(titled, deaths=10)
-    assert status(titled, "report_incident") == ["重大（Ⅱ级），建议取消称号"]
+    assert status(titled, "incident") == ["重大（Ⅱ级），建议取消称号"]
     state(titled, "plant")
     assert title(titled, made).state == "active"
     decide(titled, "mayor", "Decide_county", "revoke", "2026-03-02", number="秦政决〔2026〕3号")
@@ -93,7 +97,7 @@ def test_r26_silence_for_five_working_days_is_recorded_and_the_body_decides(titl
     assert titled.waiting("of-school") == []
     decide(titled, "chair", "Decide_city", "yellow_card", "2026-03-10", number="咸创绿决〔2026〕7号")
     assert decisions(titled, made)[-1] == ("active", "咸创绿决〔2026〕7号")
-    assert status(titled, "report_incident") == ["黄牌警告"]
+    assert status(titled, "incident") == ["黄牌警告"]
 
 
 @pytest.mark.parametrize("reports", [True, False])
@@ -109,7 +113,7 @@ def test_r27_suspended_then_restored_or_revoked(titled: City, *, reports: bool) 
         titled.do("of-school", "Rectify", "submit", {"measures": "整改完毕", "evidence": []})
         decide(titled, "chair", "Decide_city", "none", "2026-03-02")
         assert title(titled, made).state == "active"
-        assert status(titled, "report_incident") == ["称号不变"]
+        assert status(titled, "incident") == ["称号不变"]
     else:
         titled.move_to("2026-06-01 09:00")
         decide(titled, "chair", "Decide_city", "revoke", "2026-06-01")
@@ -136,7 +140,7 @@ def test_r26_no_measure(titled: City) -> None:
     state(titled, "school")
     decide(titled, "chair", "Decide_city", "none", "2026-03-02")
     assert title(titled, made).state == "active"
-    assert status(titled, "report_incident") == ["称号不变"]
+    assert status(titled, "incident") == ["称号不变"]
 
 
 @pytest.mark.parametrize(
@@ -330,3 +334,25 @@ def test_r26_severity_is_advice_by_the_national_classes(facts: dict[str, Any], s
     )
     assert table is not None
     assert table.evaluate({**NOTHING, **facts}, {})["severity"] == severity
+
+
+def test_r09_who_reports_an_incident_reports_of_its_own_units_and_reads_no_more(titled: City) -> None:
+    secret = grant(titled, "barracks", "city", on="2026-03-01", namer="committee")
+    own = grant(titled, "village", "county", on="2026-03-01", namer="qindu-government")
+    with pytest.raises(Invalid, match="可选范围"):
+        report(titled, secret, who="qindu")
+    for made, who in ((own, "qindu"), (secret, "clerk")):
+        report(titled, made, who=who)
+        titled.do("clerk", "Prima_facie", "accept", {"finding": "属实"})
+        titled.do("clerk", "Investigate", "found", {**NOTHING, "deaths": 30, "finding": "查明", "report": []})
+    with titled.system.database.read() as connection:
+        incidents = connection.scalars(
+            select(tables.matter.c.id).where(tables.matter.c.process_key == "incident")
+        ).all()
+    seen = []
+    for one in incidents:
+        assert matters.get(titled.system, titled.people["clerk"], one)
+        with contextlib.suppress(NotFound):
+            seen.append(matters.get(titled.system, titled.people["qindu"], one).row.unit_id)
+    assert len(incidents) == 2
+    assert seen == [titled.units["village"]]
