@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from service.deployments import store_blob
 from service.errors import Forbidden, Invalid, NotFound, Text
 from service.form_values import size_text
-from service.identity.access import may_see_matter
+from service.identity.access import may_read_matter
 from service.identity.people import Person
 from service.store.files import uploaded_file
 from service.store.ids import new_id
@@ -80,7 +80,7 @@ def download(system: System, person: Person, file_id: str) -> tuple[StoredFile, 
         if file is None or not (
             file.uploader_id == person.id
             if file.matter_id is None
-            else may_see_matter(connection, person, file.matter_id, system.now(connection))
+            else may_read_matter(connection, person, file.matter_id, system.now(connection))
         ):
             raise NotFound(
                 Text("没有这个文件，或您无权查看", "There is no such file, or it is not yours to see")

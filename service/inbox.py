@@ -27,7 +27,7 @@ from service.engine.model import Element, Outcome, Procedure
 from service.errors import Invalid, NotFound, Text
 from service.filling import Filling
 from service.identity import duties, people
-from service.identity.access import may_see_matter, redacted_names
+from service.identity.access import may_read_matter, redacted_names
 from service.identity.people import Person
 from service.paging import LARGEST_PAGE, Page
 from service.rights import holds, may_do
@@ -263,9 +263,7 @@ def get(system: System, person: Person, task_id: str) -> TaskView:
     with system.database.read() as connection:
         row = connection.execute(select(task).where(task.c.id == task_id)).mappings().one_or_none()
         now = system.now(connection)
-        if row is None or not (
-            holds(person, row) or may_see_matter(connection, person, row["matter_id"], now)
-        ):
+        if row is None or not _may_read(connection, person, row, now):
             raise NotFound(
                 Text("没有这个任务，或您无权查看", "There is no such task, or it is not yours to see")
             )
@@ -297,6 +295,14 @@ def get(system: System, person: Person, task_id: str) -> TaskView:
             draft_saved_at=draft[1] if draft else None,
             reads=tuple(sorted(definition.reads)) if form is None else (),
         )
+
+
+def _may_read(connection: Connection, person: Person, row: RowMapping, at: datetime) -> bool:
+    return (
+        holds(person, row)
+        or row["closed_by"] == person.id
+        or may_read_matter(connection, person, row["matter_id"], at)
+    )
 
 
 def shown(

@@ -1,7 +1,7 @@
 """Matters (事项) as people follow them: lists, one matter with its timeline, diagrams, and what one may do to it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from service.engine.model import Element, Procedure, Role
 from service.engine.runtime import EngineIncident
 from service.errors import Conflict, Forbidden, Invalid, NotFound, Text
 from service.identity import organisations, people
-from service.identity.access import may_see_matter, redacted_names, visible_matters
+from service.identity.access import is_withheld, may_see_matter, redacted_names, visible_matters
 from service.identity.people import Person
 from service.inbox import Shown, TaskRow, decode_cursor, encode_cursor, shown, task_rows
 from service.paging import LARGEST_PAGE, Page
@@ -207,19 +207,27 @@ def get(system: System, person: Person, matter_id: str) -> MatterView:
         places = redacted_names(
             connection, person, [row["organisation_id"]] if row["organisation_id"] else []
         )
+        open_tasks = task_rows(system, connection, person, open_rows)
+        timeline = _timeline(connection, matter_id, instances, procedures)
+        if is_withheld(connection, person, matter_id):
+            # How far it is, and nothing of who they are or what they wrote (R09).
+            open_tasks = [replace(one, person_name=None, sent_by_name=None) for one in open_tasks]
+            timeline = [
+                replace(one, actor_name=None, to_name=None, opinion=None, has_form=False) for one in timeline
+            ]
         return MatterView(
             row=_matter_rows(connection, person, [row])[0],
             plan_year_id=row["plan_year_id"],
             organisation_name=places.get(row["organisation_id"] or ""),
             instances=instances,
-            open_tasks=task_rows(system, connection, person, open_rows),
-            timeline=_timeline(connection, matter_id, instances, procedures),
+            open_tasks=open_tasks,
+            timeline=timeline,
             actions=_actions(system, connection, person, instances, procedures),
         )
 
 
 def submission(system: System, person: Person, task_id: str) -> Shown:
-    """Return what was submitted with a task of a matter this person may see. Raises `NotFound`."""
+    """Return what was submitted with a task of a matter this person may read. Raises `NotFound`."""
     task, instance = tables.task, tables.instance
     with system.database.read() as connection:
         row = connection.execute(
@@ -233,8 +241,9 @@ def submission(system: System, person: Person, task_id: str) -> Shown:
             procedure = system.procedure(connection, running["deployment_id"])
             name = procedure.processes[row.process_key].elements[row.element_id].name
             at = system.now(connection)
+            withheld = is_withheld(connection, person, running["matter_id"])
             for one in submissions(connection, running["matter_id"]):
-                if one.task_id == task_id:
+                if one.task_id == task_id and (one.by == person.id or not withheld):
                     found = shown(connection, procedure, running, one, name, at)
                     if found is not None:
                         return found

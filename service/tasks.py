@@ -14,7 +14,7 @@ from service.engine.model import Element, Procedure, ProcessDefinition, Spread
 from service.engine.runtime import EngineIncident
 from service.errors import AppError, Conflict, Forbidden, Invalid, NotFound, Text
 from service.identity import people
-from service.identity.access import may_see_matter
+from service.identity.access import may_read_matter
 from service.identity.people import Person
 from service.rights import holds, may_do
 from service.step import Stale, Step, attempt, locked_row, locked_row_of, refuse, write_step
@@ -287,7 +287,7 @@ def _on_task(
         if row["state"] != "open":
             return _done_before(system, transaction, person, row, at, idempotency_key)
         if not may_do(person, row):
-            if not holds(person, row) and not may_see_matter(connection, person, row["matter_id"], at):
+            if not holds(person, row) and not may_read_matter(connection, person, row["matter_id"], at):
                 raise _unknown()
             raise Forbidden(_why_not(transaction, person, row))
         procedure = system.procedure(connection, instance["deployment_id"])
@@ -458,7 +458,7 @@ def _done_before(
         )
         following = next((one["id"] for one in mine if may_do(person, one)), None)
         return Completed(row["id"], row["instance_id"], row["matter_id"], following)
-    if not holds(person, row) and not may_see_matter(transaction.connection, person, row["matter_id"], at):
+    if not holds(person, row) and not may_read_matter(transaction.connection, person, row["matter_id"], at):
         raise _unknown()
     if row["state"] == "queued":
         raise Conflict(Text("还没有轮到您办理", "It is not your turn yet"))
@@ -593,7 +593,7 @@ def _read(system: System, connection: Any, person: Person, task_id: str) -> RowM
         connection.execute(select(tables.task).where(tables.task.c.id == task_id)).mappings().one_or_none()
     )
     if row is None or not (
-        holds(person, row) or may_see_matter(connection, person, row["matter_id"], system.now(connection))
+        holds(person, row) or may_read_matter(connection, person, row["matter_id"], system.now(connection))
     ):
         raise _unknown()
     return row

@@ -1,7 +1,7 @@
 """A process instance as seen from outside: state, where it stands, what it started, and its history."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, select, tuple_
 from service import history
 from service.errors import NotFound, Text
 from service.identity import people
-from service.identity.access import may_see_matter, visible_matters
+from service.identity.access import is_withheld, may_see_matter, visible_matters
 from service.identity.people import Person
 from service.inbox import decode_cursor, encode_cursor
 from service.paging import LARGEST_PAGE, Page
@@ -131,8 +131,10 @@ def list_instances(
 def events(system: System, person: Person, instance_id: str) -> list[HistoryEvent]:
     """Return everything that happened in an instance, element by element, oldest first."""
     with system.database.read() as connection:
-        _visible(system, connection, person, instance_id)
+        row = _visible(system, connection, person, instance_id)
         found = history.entries(connection, [instance_id])[instance_id]
+        if is_withheld(connection, person, row["matter_id"]):
+            found = [replace(one, actor_id=None) for one in found]
         names = people.names(connection, {one.actor_id for one in found if one.actor_id})
         return [
             HistoryEvent(

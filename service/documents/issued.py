@@ -15,7 +15,13 @@ from service.documents.wording import Wording
 from service.errors import NotFound, Text
 from service.forms import ROW
 from service.identity import duties, organisations, people
-from service.identity.access import may_see_matter, redacted_names, roles_in_force, visible_matters
+from service.identity.access import (
+    may_read_matter,
+    may_see_matter,
+    redacted_names,
+    roles_in_force,
+    visible_matters,
+)
 from service.identity.people import Person
 from service.inbox import Shown
 from service.store import procedure as tables
@@ -553,7 +559,7 @@ def _printable(system: System, connection: Connection, person: Person, found: li
 
 
 def _require_matter(system: System, connection: Connection, person: Person, matter_id: str) -> None:
-    if not may_see_matter(connection, person, matter_id, system.now(connection)):
+    if not may_read_matter(connection, person, matter_id, system.now(connection)):
         raise _unknown()
 
 

@@ -24,6 +24,27 @@ def may_see_matter(connection: Connection, person: Person, matter_id: str, at: d
     return connection.scalar(select(matter.c.id).where(matter.c.id == matter_id, allowed)) is not None
 
 
+def may_read_matter(connection: Connection, person: Person, matter_id: str, at: datetime) -> bool:
+    """Whether a person may also read what was written in a matter: forms, opinions, files, and who acted.
+
+    Who may see every matter but stands outside the channel of military units sees that a matter of theirs is there
+    and how far it is, and no more (R09).
+    """
+    return may_see_matter(connection, person, matter_id, at) and not is_withheld(
+        connection, person, matter_id
+    )
+
+
+def is_withheld(connection: Connection, person: Person, matter_id: str) -> bool:
+    """Whether a matter is a military unit's and the person stands outside its channel (R09)."""
+    unit_id = connection.scalar(
+        select(matter.c.unit_id)
+        .join(unit_profile, unit_profile.c.organisation_id == matter.c.unit_id)
+        .where(matter.c.id == matter_id, unit_profile.c.military)
+    )
+    return unit_id is not None and not reads_in_full(person, unit_id, military=True)
+
+
 def visible_matters(
     connection: Connection, person: Person, roles: Mapping[str, Role], at: datetime
 ) -> ColumnElement[bool]:

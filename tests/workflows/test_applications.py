@@ -1,15 +1,21 @@
 """Applications: routing, the deadline at the office, prerequisites, corrections, withdrawal."""
 
+import contextlib
 from datetime import date
 
 import pytest
+from sqlalchemy import select
 
+from service import files, inbox, matters, tracing
 from service.campaign import titles, windows
-from service.errors import Conflict, Invalid
-from service.identity import directory
+from service.config import Settings
+from service.errors import Conflict, Invalid, NotFound
+from service.identity import directory, duties
 from service.store import procedure as tables
+from service.store.identity import membership, person
 from service.store.ids import new_id
 from service.store.plan import creation_target
+from tests.town import add_person
 from tests.workflows.applying import (
     act,
     begin,
@@ -22,6 +28,7 @@ from tests.workflows.applying import (
     forward,
     inspect,
     name_them,
+    open_applying,
     post,
     report,
     review,
@@ -32,7 +39,7 @@ from tests.workflows.applying import (
     to_the_office,
 )
 from tests.workflows.city import City
-from tests.workflows.titled import grant, sent, tell, waits_for
+from tests.workflows.titled import grant, sent, tell, waits_for, year_id
 
 
 def routed(city: City, unit: str) -> tuple[str, str]:
@@ -53,6 +60,52 @@ def test_r09_a_military_unit_applies_through_the_garrison_and_is_withheld(applyi
     with city.system.database.read() as connection:
         names = connection.scalars(tables.matter.select().with_only_columns(tables.matter.c.title)).all()
     assert [one for one in names if "市级" in one] == ["某涉军单位：2026 年市级绿色单位申报"]
+
+
+@pytest.mark.parametrize("duty", sorted(duties.READS_ALL))
+def test_r09_who_reads_all_reads_nothing_a_military_unit_wrote(city_settings: Settings, duty: str) -> None:
+    city = open_applying(city_settings, "apply")
+    city.move_to("2026-07-02 09:00")
+    city.start(
+        "garrison", "apply", plan_year_id=year_id(city), unit_id=city.units["barracks"], level="city", skip=False
+    )
+    to_the_office(city, "barracks", "garrison", address="军营路9号", report="番号32xxx驻地情况")
+    city.move_to("2026-08-11 09:00")
+    inspect(city, "barracks")
+    writer, mine = city.people["of-barracks"], the_application(city, "barracks")
+    with city.system.database.write() as connection:
+        at = city.system.now(connection)
+        plan = files.save(connection, name="营区平面图.txt", data=b"plan", uploader_id=writer.id, at=at)
+        files.attach(connection, [plan.id], matter_id=str(mine.matter_id), person_id=writer.id)
+    assert files.download(city.system, city.people["garrison"], plan.id)
+    reader = add_person(city.system, "reader", (duty, None))
+    with city.system.database.read() as connection:
+        everything = connection.scalars(select(tables.task.c.id)).all()
+        every_matter = connection.scalars(select(tables.matter.c.id)).all()
+        members = set(
+            connection.scalars(
+                select(person.c.name)
+                .join(membership, membership.c.person_id == person.c.id)
+                .where(membership.c.organisation_id.in_([city.units["barracks"], city.bodies["garrison"]]))
+            )
+        )
+    read = []
+    for one in everything:
+        for look in (inbox.get, matters.submission):
+            with contextlib.suppress(NotFound):
+                read.append(repr(look(city.system, reader, one)))
+    for one in every_matter:
+        read.append(repr(matters.get(city.system, reader, one)))
+        for instance in tracing.list_instances(city.system, reader, matter=one).rows:
+            read.append(repr(instance))
+            read.append(repr(tracing.events(city.system, reader, instance.id)))
+    told = "\n".join(read)
+    assert "某涉军单位" in told
+    for secret in ("演示barracks", "军营路9号", "番号32xxx", *members):
+        assert secret not in told, secret
+    with pytest.raises(NotFound):
+        files.download(city.system, reader, plan.id)
+    city.system.database.dispose()
 
 
 def test_r10_all_others_apply_where_they_lie(applying: City) -> None:
