@@ -69,11 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(run=_export)
 
     person = commands.add_parser(
-        "person", help="people: add NAME, member NAME ROLE [ORGANISATION], list, password NAME"
+        "person", help="people: add LOGIN, member LOGIN ROLE [ORGANISATION], list, roles, password LOGIN"
     )
-    person.add_argument("action", choices=("add", "member", "list", "password"))
+    person.add_argument("action", choices=("add", "member", "list", "roles", "password"))
     person.add_argument("login", nargs="?")
-    person.add_argument("role", nargs="?")
+    person.add_argument("role", nargs="?", help="see `person roles`")
     person.add_argument("organisation", nargs="?", help="code or id")
     person.add_argument("--name", help="full name (default: the login name)")
     person.set_defaults(run=_person)
@@ -178,8 +178,13 @@ def _person(options: argparse.Namespace) -> int:
         for one in people.list_people(system):
             print(f"{one.login}\t{one.name}\t{', '.join(one.roles)}")
         return 0
-    if options.login is None:
-        print("LOGIN is missing", file=sys.stderr)
+    if options.action == "roles":
+        for code, label, seated in commands.roles(system):
+            print(f"{code}\t{label.zh} / {label.en}{' (ORGANISATION)' if seated else ''}")
+        return 0
+    missing = "LOGIN" if options.login is None else "ROLE"
+    if options.login is None or (options.action == "member" and options.role is None):
+        print(f"{missing} is missing", file=sys.stderr)
         return 2
     if options.action == "add":
         password = os.environ.get("CHUANGLV_PASSWORD") or getpass.getpass("password: ")

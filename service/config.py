@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from service.errors import Invalid, Text
 
@@ -23,6 +24,8 @@ class Settings:
     proxies: int = 0
     #: Largest request body in bytes.
     max_upload: int = 20 * 1024 * 1024
+    #: Where the public reaches this installation, without a slash at its end; what a certificate's QR code opens.
+    public_url: str | None = None
 
 
 def read_settings(data: Path | None = None) -> Settings:
@@ -40,7 +43,24 @@ def read_settings(data: Path | None = None) -> Settings:
         secure_cookies=os.environ.get("CHUANGLV_SECURE_COOKIES", "") == "1",
         proxies=_whole_number("CHUANGLV_PROXIES", 0),
         max_upload=_whole_number("CHUANGLV_MAX_UPLOAD", 20 * 1024 * 1024),
+        public_url=_address("CHUANGLV_PUBLIC_URL"),
     )
+
+
+def _address(name: str) -> str | None:
+    raw = os.environ.get(name)
+    if not raw:
+        return None
+    parts = urlsplit(raw)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise Invalid(
+            Text(
+                f"环境变量 {name} 应是网址，例如 https://chuanglv.example.gov.cn",
+                f"{name} must be an address, such as https://chuanglv.example.gov.cn",
+            ),
+            variable=name,
+        )
+    return raw.rstrip("/")
 
 
 def _whole_number(name: str, default: int) -> int:

@@ -3,8 +3,10 @@
 from sqlalchemy import select, update
 
 from service import clock
+from service.errors import Text
 from service.identity import administration, duties, journal, organisations, passwords, people
-from service.store.identity import person
+from service.identity.access import roles_in_force
+from service.store.identity import membership, person
 from service.system import System
 
 #: The account made on an empty database.
@@ -12,13 +14,16 @@ FIRST_LOGIN = "admin"
 
 
 def first_administrator(system: System) -> str | None:
-    """Make the first account of an empty database and return its one-time password; None when people exist.
+    """Make the first administrator's account and return its one-time password; None where there was one already.
 
-    The password opens one sign-in within 24 hours, at which it must be changed.
+    People added by command before that do not stand in the way, unless one of them took the login. The password
+    opens one sign-in within 24 hours, at which it must be changed.
     """
     with system.database.write() as connection:
         system.database.lock_topic(connection, "first administrator")
-        if connection.scalar(select(person.c.id).limit(1)) is not None:
+        holders = select(membership.c.person_id).where(membership.c.role == duties.ADMINISTRATOR)
+        taken = select(person.c.id).where(person.c.login == FIRST_LOGIN)
+        if connection.scalar(holders.limit(1)) or connection.scalar(taken):
             return None
         now = clock.system_now()
         person_id = people.insert_person(connection, FIRST_LOGIN, "系统管理员", at=system.now(connection))
@@ -65,6 +70,18 @@ def add_membership(system: System, login: str, role: str | None, organisation_co
             organisation=organisation_id,
             by="command",
         )
+
+
+def roles(system: System) -> list[tuple[str, Text, bool]]:
+    """Return what a person may be given: code, name, and whether it needs an organisation.
+
+    The duties of every installation come first, then the roles of the procedure in force.
+    """
+    with system.database.read() as connection:
+        known = roles_in_force(connection)
+    return [(code, label, False) for code, label in duties.LABELS.items()] + [
+        (code, role.label, True) for code, role in sorted(known.items())
+    ]
 
 
 def reset_password(system: System, login: str) -> str:

@@ -183,7 +183,13 @@ def insert_organisation(
     if len(name_en.strip()) > 160:
         wrong["name_en"] = Text("英文名称最多 160 个字符", "An English name has at most 160 characters")
     if not _exists(connection, organisation_kind.c.kind, kind):
-        wrong["kind"] = Text(f"没有机构类别 {kind}", f"There is no kind of organisation {kind}")
+        known = list(
+            connection.scalars(select(organisation_kind.c.kind).order_by(organisation_kind.c.position))
+        )
+        wrong["kind"] = Text(
+            f"没有机构类别 {kind}；可用：{'、'.join(known)}",
+            f"There is no kind of organisation {kind}; there are: {', '.join(known)}",
+        )
     if area_code is not None and not _exists(connection, area.c.code, area_code):
         wrong["area_code"] = Text(f"没有行政区划 {area_code}", f"There is no area {area_code}")
     if parent_id is not None and not _exists(connection, organisation.c.id, parent_id):

@@ -8,7 +8,8 @@ import pytest
 
 from service import cli, installations
 from service.config import read_settings
-from service.identity import sign_in, tokens
+from service.errors import Invalid
+from service.identity import commands, sign_in, tokens
 from service.system import System
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,6 +68,33 @@ def test_a_person_is_added_seated_and_given_a_token(run: Run, opened: Callable[[
     assert found.has("duty.publisher")
     assert sign_in.sign_in(system, "zhang", PASSWORD).person.id == found.id
     system.database.dispose()
+
+
+def test_roles_lists_duties_and_the_roles_of_the_procedure(run: Run) -> None:
+    assert "duty.publisher\t流程发布员 / Publisher\n" in run("person", "roles")[1]
+    run("deploy", str(LEAVE))
+    assert "(ORGANISATION)" in run("person", "roles")[1].splitlines()[-1]
+    status, _out, errors = run("person", "member", "zhang")
+    assert (status, errors) == (2, "ROLE is missing\n")
+
+
+def test_people_added_before_do_not_stand_in_the_way_of_the_first_administrator(
+    run: Run, opened: Callable[[], System]
+) -> None:
+    run("person", "add", "zhang")
+    system = opened()
+    assert commands.first_administrator(system) is not None
+    assert commands.first_administrator(system) is None
+    system.database.dispose()
+
+
+@pytest.mark.parametrize("wrong", ["chuanglv.example", "ftp://chuanglv.example", "https://", "https://a?b=c"])
+def test_a_public_address_is_an_address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wrong: str) -> None:
+    monkeypatch.setenv("CHUANGLV_PUBLIC_URL", wrong)
+    with pytest.raises(Invalid, match="CHUANGLV_PUBLIC_URL"):
+        read_settings(tmp_path)
+    monkeypatch.setenv("CHUANGLV_PUBLIC_URL", "https://chuanglv.example.gov.cn/")
+    assert read_settings(tmp_path).public_url == "https://chuanglv.example.gov.cn"
 
 
 def test_a_forgotten_password_is_replaced_by_one_for_one_sign_in(

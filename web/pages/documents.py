@@ -74,7 +74,9 @@ def decision() -> ResponseReturnValue:
 def certificate(title_id: str) -> ResponseReturnValue:
     """Print the certificate of a title with the QR code of its verification."""
     made = issued.certificate(current_system(), current_person(), title_id)
-    address = url_for("verify.certificate", number=made.code, _external=True)
+    # Printed and hung on a wall: the public's address, not the one by which an office reaches the server.
+    place = current_system().settings.public_url or request.url_root.rstrip("/")
+    address = place + url_for("verify.certificate", number=made.code)
     return render_template(
         "documents/certificate.html",
         made=made,
