@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
-from service.campaign import chains, plans, titles, windows
+from service.campaign import bodies, chains, plans, titles, windows
 from service.clock import city_day
 from service.errors import Conflict, NotFound, Text
 from service.store.application import application, application_change
@@ -111,7 +111,10 @@ def list_applications(
 def unit_facts(
     connection: Connection, unit_id: str, *, county_kind: str, military_kind: str, day: date
 ) -> UnitFacts:
-    """Return what decides a unit's channel; bodies are those in being on `day`. Raises `NotFound`."""
+    """Return what decides a unit's channel; bodies are those that take part on `day`. Raises `NotFound`.
+
+    A unit in an area that takes no part has no county.
+    """
     row = connection.execute(
         select(
             organisation.c.name,
@@ -126,26 +129,27 @@ def unit_facts(
     ).one_or_none()
     if row is None:
         raise NotFound(Text("没有这个单位的档案", "There is no profile of this unit"), unit=unit_id)
-    military = _bodies(connection, military_kind, None, day)
+    counties = bodies.participating(connection, [county_kind], day)
+    military = [one.id for one in bodies.participating(connection, [military_kind], day)]
     above = row.parent_id if row.parent_id in military else next(iter(military), None)
     return UnitFacts(
         name=row.name,
         kind=row.unit_kind,
         military=row.military,
         department_id=row.municipal_department_id,
-        county_id=next(iter(_bodies(connection, county_kind, row.area_code, day)), None),
+        county_id=next((one.id for one in counties if one.area_code == row.area_code), None),
         military_body_id=above,
     )
 
 
 def body_of_kind(connection: Connection, kind: str, day: date) -> str:
     """Return the one organisation of a kind that is in being on `day`. Raises `NotFound`."""
-    found = _bodies(connection, kind, None, day)
+    found = bodies.participating(connection, [kind], day)
     if not found:
         raise NotFound(
             Text(f"没有类别为 {kind} 的机构", f"There is no organisation of kind {kind}"), kind=kind
         )
-    return found[0]
+    return found[0].id
 
 
 def open_application(
@@ -448,17 +452,6 @@ def _has_other(connection: Connection, mine: Application) -> bool:
         .limit(1)
     )
     return other is not None
-
-
-def _bodies(connection: Connection, kind: str, area_code: str | None, day: date) -> list[str]:
-    query = select(organisation.c.id).where(
-        organisation.c.kind == kind,
-        organisation.c.valid_from <= day,
-        organisation.c.valid_to.is_(None) | (organisation.c.valid_to >= day),
-    )
-    if area_code is not None:
-        query = query.where(organisation.c.area_code == area_code)
-    return list(connection.scalars(query.order_by(organisation.c.code)))
 
 
 def _write_change(connection: Connection, application_id: str, **values: Any) -> None:

@@ -9,6 +9,7 @@ from service import deployments, messages
 from service.engine.tables import read_decision
 from service.errors import AppError, Conflict
 from service.store import procedure as tables
+from service.store.identity import organisation
 from service.store.plan import plan_year
 from tests.workflows import city as cities
 from tests.workflows.city import ROOT, City
@@ -23,6 +24,7 @@ from tests.workflows.titled import (
     set_setting,
     tell,
     title,
+    waits_for,
     year_id,
 )
 
@@ -133,6 +135,18 @@ def test_r20_city_window_says_since_when_and_who_may_extend(titled: City) -> Non
     text = refusal(titled, "village", "city")
     assert "已于 2026-08-10 24:00 关闭" in text
     assert "可延期者：市创绿组委会" in text
+
+
+def test_r10_a_unit_of_a_county_that_takes_no_part_cannot_apply(titled: City) -> None:
+    city = titled
+    with city.system.database.write() as connection:
+        lies_in = organisation.c.id == city.units["village"]
+        connection.execute(update(organisation).where(lies_in).values(area_code="610403"))
+    city.move_to("2026-07-02 09:00")
+    for skip in (False, True):
+        assert "不参加创建" in refusal(city, "village", "city", skip=skip)
+    assert "不参加创建" in refusal(city, "village", "county")
+    assert waits_for(city, "application_wanted") == []
 
 
 def test_r20_step_by_step(titled: City) -> None:
