@@ -11,6 +11,9 @@ from service.campaign import titles, windows
 from service.config import Settings
 from service.errors import Conflict, Invalid, NotFound
 from service.identity import directory, duties
+from service.clock import city_day
+from service.errors import Conflict, Invalid
+from service.identity import directory
 from service.store import procedure as tables
 from service.store.identity import membership, person
 from service.store.ids import new_id
@@ -371,7 +374,27 @@ def test_r20a_a_paused_application_is_looked_at_again_after_a_month(applying: Ci
     forward(city, "qindu")
     expire(city, held, "active")
     city.move_to("2026-09-01 10:00")
-    assert the_application(city, "village").state == "late_pending"
+    assert the_application(city, "village").state == "office_intake"
+
+
+def test_r13_what_was_forwarded_in_time_stays_so_while_its_title_is_reinspected(applying: City) -> None:
+    city = applying
+    held = grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)
+    begin(city, "village")
+    city.move_to("2026-07-02 09:00")
+    fill(city, "village")
+    review(city, "qindu")
+    expire(city, held)
+    city.move_to("2026-08-05 09:00")
+    forward(city, "qindu")
+    assert the_application(city, "village").state == "paused"
+    expire(city, held, "active")
+    city.move_to("2026-08-12 09:00")
+    tell(city, "title_changed", held, change="renewed")
+    mine = the_application(city, "village")
+    assert mine.arrived_at is not None
+    assert (city_day(mine.arrived_at), mine.in_time) == (date(2026, 8, 5), True)
+    assert mine.state == "office_intake"
 
 
 def test_r20a_a_title_that_expires_before_naming_is_reinspected_first(applying: City) -> None:
