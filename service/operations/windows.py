@@ -65,17 +65,8 @@ def extend(
     decided_on: str,
     organisation: str | None = None,
     unit: str | None = None,
-    unless_open: bool = False,
 ) -> Json:
-    """Record a decided extension, for all, one body or one unit (G12); returns the new last day.
-
-    With `unless_open` nothing is recorded where the window lasts until then already, by another decision.
-    """
-    now = windows.read_window(
-        context.connection, plan_year, window, organisation_id=organisation, unit_id=unit
-    )
-    if unless_open and parse_day(extended_to) <= now.window.last_day:
-        return now.window.last_day.isoformat()
+    """Record a decided extension, for all, one body or one unit (G12); returns the new last day."""
     made = windows.extend(
         context.connection,
         plan_year,

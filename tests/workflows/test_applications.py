@@ -175,6 +175,37 @@ def test_r13_an_extension_holds_for_whom_it_was_decided(applying: City, body: st
     assert the_application(city, "school").in_time is in_time
 
 
+def accept_late(city: City, day: str) -> None:
+    """Let the body say why it is late, and the committee accept it."""
+    city.do("education", "explain", "submit", {"late_reason_text": "全县停电两天", "reason_class": "system"})
+    data = {"document_number": "逾1", "decided_on": day, "decision_reason": "确有原因"}
+    city.do("chair", "decide_chair", "accept", data)
+
+
+def test_r13_one_late_application_accepted_does_not_make_the_units_next_one_in_time(
+    applying: City,
+) -> None:
+    city = applying
+    grant(city, "school", "city", on="2024-06-01", namer="committee", term=False)
+    begin(city, "school", "province")
+    city.move_to("2026-07-20 10:00")
+    fill(city, "school")
+    review(city, "education")
+    city.move_to("2026-08-20 09:00")
+    forward(city, "education")
+    accept_late(city, "2026-08-20")
+    assert the_application(city, "school").state == "office_intake"
+    grant(city, "school", "province", on="2024-06-01", namer="committee", term=False)
+    begin(city, "school", "nation")
+    with pytest.raises(Conflict, match="2026-08-10 24:00 关闭"):
+        fill(city, "school")
+    fill(city, "school", "submit_late", opinion="停电")
+    review(city, "education")
+    forward(city, "education")
+    mine = the_application(city, "school")
+    assert (mine.level, mine.in_time, mine.state) == ("nation", False, "late_pending")
+
+
 def test_r13_a_late_correction_needs_no_second_decision(applying: City) -> None:
     city = applying
     arrive(city, "2026-08-11 00:00")
@@ -587,7 +618,7 @@ def test_r30_what_is_missing_is_told_at_once(applying: City) -> None:
     assert the_application(city, "plant").state == "channel_review"
 
 
-@pytest.mark.parametrize("stage", ["draft", "channel", "office", "inspection", "team"])
+@pytest.mark.parametrize("stage", ["draft", "channel", "office", "late", "inspection", "team"])
 def test_the_applicant_withdraws_at_any_time(applying: City, stage: str) -> None:
     city = applying
     begin(city, "school")
@@ -596,6 +627,8 @@ def test_the_applicant_withdraws_at_any_time(applying: City, stage: str) -> None
         fill(city, "school")
     if stage not in ("draft", "channel"):
         review(city, "education")
+        if stage == "late":
+            city.move_to("2026-08-11 09:00")
         forward(city, "education")
     if stage in ("inspection", "team"):
         check(city)
@@ -604,7 +637,7 @@ def test_the_applicant_withdraws_at_any_time(applying: City, stage: str) -> None
     act(city, "of-school", the_application(city, "school"), "撤回申报")
     assert the_application(city, "school").state == "withdrawn"
     assert [one["result"] for one in sent(city, "application_finished")] == ["withdrawn"]
-    for process in ("application", "channel_review", "office_intake", "inspection"):
+    for process in ("application", "channel_review", "office_intake", "late_acceptance", "inspection"):
         assert city.open_processes(process) == 0, process
 
 

@@ -11,6 +11,7 @@ from service.clock import city_day
 from service.config import Settings
 from service.identity import directory, people
 from service.store import procedure as tables
+from service.store.application import application_change
 from service.store.ids import new_id
 from service.store.inspection import inspection
 from service.store.plan import plan_setting
@@ -213,6 +214,18 @@ def application(city: City, application_id: str) -> applications.Application:
     """Return an application as it stands."""
     with city.system.database.read() as connection:
         return applications.get(connection, application_id)
+
+
+def changes(city: City, application_id: str) -> list[tuple[str, str, str]]:
+    """Return what was decided about an application, oldest first: the new state, by which authority, why."""
+    table = application_change
+    with city.system.database.read() as connection:
+        rows = connection.execute(
+            select(table.c.to_state, table.c.authority, table.c.reason)
+            .where(table.c.application_id == application_id)
+            .order_by(table.c.seq)
+        )
+        return [(row.to_state, row.authority, row.reason) for row in rows]
 
 
 def _inspect(connection: Connection, city: City, made: applications.Application) -> None:

@@ -40,7 +40,7 @@ NOT_TAKEN: dict[str, Reason] = {
         _TOLD_BEFORE, "test_r20a_a_title_lost_during_the_notice_keeps_the_unit_from_being_named"
     ),
     "county_naming.Gw_fit>End_nobody": Reason(_TOLD_BEFORE, "test_r22_nobody_may_be_named_any_more"),
-    "late_acceptance.who>accepted_at_once": Reason(
+    "late_acceptance.who>answer_accepted": Reason(
         _IN_TIME, "test_r13_nobody_is_asked_when_it_is_too_late_or_not_late_at_all"
     ),
     "late_acceptance#in_time": Reason(
