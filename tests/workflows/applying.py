@@ -18,6 +18,7 @@ from tests.workflows.titled import open_titled, tell, title, year_id
 APPLYING = (
     "application",
     "application_decision",
+    "refusal_notice",
     "channel_review",
     "office_intake",
     "late_acceptance",

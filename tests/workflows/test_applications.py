@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from service import files, inbox, matters, tracing
+from service import matters
 from service.campaign import titles, windows
 from service.config import Settings
 from service.errors import Conflict, Invalid, NotFound
@@ -362,6 +363,22 @@ def test_r20a_a_title_lost_during_the_notice_keeps_the_unit_from_being_named(app
     assert city.ended_at("application")[-1] == "End"
 
 
+def test_r20a_a_closed_application_hears_of_no_lost_title_and_cannot_be_withdrawn(applying: City) -> None:
+    city = applying
+    held = grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)
+    begin(city, "village")
+    city.move_to("2026-07-02 09:00")
+    fill(city, "village")
+    review(city, "qindu", "not_recommend")
+    mine = the_application(city, "village")
+    assert [one["result"] for one in sent(city, "application_finished")] == ["not_recommended"]
+    assert matters.get(city.system, city.people["of-village"], mine.matter_id).actions == []
+    revoke(city, held)
+    tell(city, "title_lost", city.units["village"], title_id=held, level="county", cause="incident")
+    assert (city.troubles(), the_application(city, "village").state) == ([], "not_recommended")
+    city.do("of-village", "Read", "read")
+
+
 def expire(city: City, title_id: str, state: str = "suspended") -> None:
     """Change a title's state by a decision."""
     with city.system.database.write() as connection:
@@ -581,8 +598,9 @@ def test_r30_returned_by_the_channel_and_sent_again(applying: City) -> None:
     forward(city, "education", "reconsider")
     review(city, "education", "not_recommend")
     assert the_application(city, "school").state == "not_recommended"
+    assert city.ended_at("application") == ["End"]
     city.move_to("2026-08-02 09:00")
-    assert city.ended_at("application") == ["End"], "unread refusals are not waited for longer than 30 days"
+    assert city.ended_at("refusal_notice") == ["End_unread"], "it is not waited for longer than 30 days"
 
 
 def test_r30_the_office_lists_all_at_once_and_for_two_rounds_only(applying: City) -> None:

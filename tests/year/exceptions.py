@@ -30,7 +30,7 @@ NOT_TAKEN: dict[str, Reason] = {
     "channel_review.Gw_eligible>Tell_refused": Reason(
         _TOLD_BEFORE, "test_r20_the_title_is_checked_again_at_forwarding"
     ),
-    "application.Gw_decided>Read": Reason(
+    "application.Gw_decided>Tell_why": Reason(
         _TOLD_BEFORE, "test_r20a_a_title_lost_during_the_notice_keeps_the_unit_from_being_named"
     ),
     "application_decision.Gw_naming>St_refused": Reason(
