@@ -73,7 +73,8 @@ def functions_for_matter(
     """Return `submitted(form)` and `all_submitted(form)` for the expressions of one matter.
 
     `submitted` gives the data last submitted with the form (an empty object before), `all_submitted` a list of
-    `{by, at, organisation, outcome, data}`, oldest first. `pending` is being submitted and counts as the newest.
+    `{by, at, organisation, outcome, opinion, data}`, oldest first. `pending` is being submitted and counts as the
+    newest.
     """
 
     def read(form: str) -> list[Submission]:
@@ -97,6 +98,7 @@ def functions_for_matter(
                 "at": one.at.isoformat(),
                 "organisation": one.organisation_id,
                 "outcome": one.outcome,
+                "opinion": one.opinion,
                 "data": one.data,
             }
             for one in read(form)

@@ -44,6 +44,7 @@ from tests.workflows.applying import (
 )
 from tests.workflows.city import City
 from tests.workflows.titled import grant, sent, tell, waits_for, year_id
+from tests.workflows.titled import changes, grant, sent, tell, waits_for
 
 
 def routed(city: City, unit: str) -> tuple[str, str]:
@@ -127,6 +128,18 @@ def arrive(city: City, moment: str) -> None:
     forward(city, "education")
 
 
+def explain(city: City) -> None:
+    """Let the body say why it is late."""
+    city.do("education", "explain", "submit", {"late_reason_text": "全县停电两天", "reason_class": "system"})
+
+
+def accept_late(city: City, day: str) -> None:
+    """Let the body say why it is late, and the committee accept it."""
+    explain(city)
+    data = {"document_number": "逾1", "decided_on": day, "decision_reason": "确有原因"}
+    city.do("chair", "decide_chair", "accept", data)
+
+
 def test_r13_what_arrives_in_the_last_minute_is_in_time(applying: City) -> None:
     arrive(applying, "2026-08-10 23:59")
     assert the_application(applying, "school").in_time is True
@@ -142,11 +155,13 @@ def test_r13_what_the_channel_sends_a_minute_later_is_late_and_is_decided(
     mine = the_application(city, "school")
     assert (mine.in_time, mine.state) == (False, "late_pending")
     assert not city.waiting("clerk", "Check")
-    tell(city, "late_acceptance_answered", mine.id, result="accepted" if accepted else "refused")
     if accepted:
+        accept_late(city, "2026-08-11")
         check(city)
         assert the_application(city, "school").state == "inspecting"
     else:
+        explain(city)
+        city.do("chair", "decide_chair", "refuse", {}, opinion="没有正当理由")
         assert the_application(city, "school").state == "office_refused"
 
 
@@ -176,13 +191,6 @@ def test_r13_an_extension_holds_for_whom_it_was_decided(applying: City, body: st
     assert the_application(city, "school").in_time is in_time
 
 
-def accept_late(city: City, day: str) -> None:
-    """Let the body say why it is late, and the committee accept it."""
-    city.do("education", "explain", "submit", {"late_reason_text": "全县停电两天", "reason_class": "system"})
-    data = {"document_number": "逾1", "decided_on": day, "decision_reason": "确有原因"}
-    city.do("chair", "decide_chair", "accept", data)
-
-
 def test_r13_one_late_application_accepted_does_not_make_the_units_next_one_in_time(
     applying: City,
 ) -> None:
@@ -210,7 +218,7 @@ def test_r13_one_late_application_accepted_does_not_make_the_units_next_one_in_t
 def test_r13_a_late_correction_needs_no_second_decision(applying: City) -> None:
     city = applying
     arrive(city, "2026-08-11 00:00")
-    tell(city, "late_acceptance_answered", the_application(city, "school").id, result="accepted")
+    accept_late(city, "2026-08-11")
     check(city, "correct")
     city.do("of-school", "Correct", "resubmit", form_data)
     assert city.waiting("clerk", "Check")
@@ -580,10 +588,16 @@ def test_r22_the_county_level_is_the_countys(applying: City, result: str, state:
     fill(city, "village")
     mine = the_application(city, "village")
     assert [one["county_id"] for one in sent(city, "county_application_submitted")] == [city.bodies["qindu"]]
-    tell(city, "county_result", mine.id, result="returned", title_id=None)
+    tell(city, "county_result", mine.id, result="returned", title_id=None, why="缺照片", why_en="缺照片")
+    assert changes(city, mine.id)[-1] == ("returned", "推荐单位", "缺照片")
     fill(city, "village")
-    tell(city, "county_result", mine.id, result=result, title_id="t1" if result == "named" else None)
-    assert the_application(city, "village").state == state
+    made, why = ("t1", "") if result == "named" else (None, "成效不足")
+    tell(city, "county_result", mine.id, result=result, title_id=made, why=why, why_en=why)
+    assert changes(city, mine.id)[-1] == (state, "命名机关", why)
+    if why:
+        assert city.task("of-village", "Read").filling.data["why_refused"] == why
+    else:
+        assert not city.waiting("of-village")
 
 
 def test_r30_returned_by_the_channel_and_sent_again(applying: City) -> None:
@@ -601,6 +615,43 @@ def test_r30_returned_by_the_channel_and_sent_again(applying: City) -> None:
     assert city.ended_at("application") == ["End"]
     city.move_to("2026-08-02 09:00")
     assert city.ended_at("refusal_notice") == ["End_unread"], "it is not waited for longer than 30 days"
+
+
+@pytest.mark.parametrize(
+    ("who", "authority", "why"),
+    [
+        ("channel", "推荐单位", "说明"),
+        ("office", "市创绿办", "说明"),
+        ("committee", "市创绿组委会", "没有正当理由"),
+        ("silence", "系统核对", "推荐单位期满未说明逾期原因"),
+        ("date", "系统核对", "逾期 36 天，超过 30 天，不再受理，可下年度申报"),
+    ],
+)
+def test_r30_a_refused_unit_reads_why_and_the_file_says_by_whom(
+    applying: City, who: str, authority: str, why: str
+) -> None:
+    city = applying
+    if who == "channel":
+        begin(city, "school")
+        city.move_to("2026-07-02 09:00")
+        fill(city, "school")
+        review(city, "education", "not_recommend")
+    elif who == "office":
+        arrive(city, "2026-08-10 09:00")
+        check(city, "refuse")
+    elif who == "date":
+        arrive(city, "2026-09-15 10:00")
+    else:
+        arrive(city, "2026-08-11 00:00")
+    if who == "committee":
+        explain(city)
+        city.do("chair", "decide_chair", "refuse", {}, opinion=why)
+    elif who == "silence":
+        city.move_to("2026-08-15 00:00")
+    mine = the_application(city, "school")
+    assert mine.closed
+    assert changes(city, mine.id)[-1] == (mine.state, authority, why)
+    assert city.task("of-school", "Read").filling.data["why_refused"] == why
 
 
 def test_r30_the_office_lists_all_at_once_and_for_two_rounds_only(applying: City) -> None:

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from service.campaign import applications, filings, plans, rounds, titles
-from service.errors import AppError
+from service.errors import AppError, Invalid
 from service.store.application import naming_decision
 from service.store.ids import new_id
 from service.store.notice import notice, notice_item
@@ -58,7 +58,7 @@ def determine(city: City, *rejected: str) -> None:
                 view,
                 "units",
                 decision=lambda row: "reject" if row.id in rejected else "approve",
-                reason=None,
+                reason=lambda row: "成效不足" if row.id in rejected else None,
             ),
             "minutes": "会议纪要",
         },
@@ -126,6 +126,11 @@ def results(city: City) -> dict[str, str]:
     return {one["key"]: one["result"] for one in sent(city, "county_result")}
 
 
+def reasons(city: City) -> dict[str, str]:
+    """Why each application was told what it was told."""
+    return {one["key"]: one["why"] for one in sent(city, "county_result")}
+
+
 @pytest.mark.parametrize("result", ["pass", "fail"])
 def test_r22_review_accepts_and_inspects(titled: City, result: str) -> None:
     open_round(titled)
@@ -141,6 +146,7 @@ def test_r22_review_accepts_and_inspects(titled: City, result: str) -> None:
         assert results(titled) == {}
     else:
         assert results(titled) == {made: "not_named"}
+        assert "检查验收不合格" in reasons(titled)[made]
     assert titled.open_processes("county_review") == 0
 
 
@@ -172,6 +178,7 @@ def test_r22_review_returns_and_refuses(titled: City, outcome: str, answer: str)
     submit(titled, made)
     review(titled, outcome)
     assert results(titled) == {made: answer}
+    assert reasons(titled) == {made: "理由"}
 
 
 def test_r22_review_stops_with_the_application(titled: City) -> None:
@@ -283,6 +290,7 @@ def test_r22_the_county_government_names_after_determination_and_notice(titled: 
     begin(titled)
     determine(titled, weak)
     assert results(titled) == {weak: "not_named"}
+    assert reasons(titled) == {weak: "成效不足"}
     assert [one["items"] for one in sent(titled, "public_notice_requested")] == [[good]]
     noticed(titled, [good], [])
     sign(titled)
@@ -408,6 +416,23 @@ def test_r22_nobody_approved(titled: City) -> None:
     assert titled.ended_at("county_round") == ["End_nothing"]
 
 
+def test_r30_a_county_rejects_nobody_without_a_reason(titled: City) -> None:
+    made = apply_for(titled, "village", "county", state="approved_in_principle", inspected=True)
+    begin(titled)
+    with pytest.raises(Invalid, match="理由"):
+        titled.do(
+            "qindu",
+            "Determine",
+            "determine",
+            lambda view: {
+                "units": rows_of(view, "units", decision="reject", reason=None),
+                "minutes": "会议纪要",
+            },
+        )
+    determine(titled, made)
+    assert reasons(titled) == {made: "成效不足"}
+
+
 def test_r22_nobody_may_be_named_any_more(titled: City) -> None:
     made = apply_for(titled, "village", "county", state="approved_in_principle")
     begin(titled)
@@ -415,6 +440,7 @@ def test_r22_nobody_may_be_named_any_more(titled: City) -> None:
     noticed(titled, [made], [])
     # It was never inspected: the check before naming takes it off the list.
     assert results(titled) == {made: "not_named"}
+    assert reasons(titled) == {made: "检查验收未合格"}
     assert titled.ended_at("county_round") == ["End_zero"]
 
 
