@@ -2,6 +2,7 @@
 
 import contextlib
 from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -128,6 +129,13 @@ def arrive(city: City, moment: str) -> None:
     forward(city, "education")
 
 
+def due_on(city: City, who: str, step: str) -> str:
+    """The last day on which somebody's one task of a step is in time."""
+    due = city.task(who, step).row.due_at
+    assert due is not None
+    return str(city_day(due - timedelta(seconds=1)))
+
+
 def explain(city: City) -> None:
     """Let the body say why it is late."""
     city.do("education", "explain", "submit", {"late_reason_text": "全县停电两天", "reason_class": "system"})
@@ -165,19 +173,15 @@ def test_r13_what_the_channel_sends_a_minute_later_is_late_and_is_decided(
         assert the_application(city, "school").state == "office_refused"
 
 
-@pytest.mark.parametrize(("body", "in_time"), [("education", True), ("sanyuan", False)])
-def test_r13_an_extension_holds_for_whom_it_was_decided(applying: City, body: str, in_time: bool) -> None:
-    city = applying
-    begin(city, "school")
-    city.move_to("2026-07-20 10:00")
-    fill(city, "school")
-    review(city, "education")
+def extend(city: City, body: str, to: date) -> None:
+    """Extend the submission window for one body, and let all who wait hear it."""
+    plan_year = the_application(city, "school").plan_year_id
     with city.system.database.write() as connection:
         windows.extend(
             connection,
-            the_application(city, "school").plan_year_id,
+            plan_year,
             "submission",
-            extended_to=date(2026, 8, 12),
+            extended_to=to,
             authority="市创绿组委会",
             reason="暴雨",
             document_number="延1",
@@ -186,6 +190,35 @@ def test_r13_an_extension_holds_for_whom_it_was_decided(applying: City, body: st
             by=None,
             organisation_id=city.bodies[body],
         )
+    key = windows.window_key(plan_year, "submission")
+    tell(city, "window_changed", key, plan_year_id=plan_year, window="submission")
+
+
+@pytest.mark.parametrize(("body", "later"), [("education", True), ("sanyuan", False)])
+def test_r13_what_the_unit_and_its_body_have_to_do_is_due_with_the_extended_window(
+    applying: City, body: str, later: bool
+) -> None:
+    city = applying
+    begin(city, "school")
+    city.move_to("2026-07-20 10:00")
+    assert due_on(city, "of-school", "Fill") == "2026-07-31"
+    extend(city, body, date(2026, 8, 12))
+    assert due_on(city, "of-school", "Fill") == ("2026-08-02" if later else "2026-07-31")
+    fill(city, "school")
+    review(city, "education")
+    assert due_on(city, "education", "Forward") == ("2026-08-12" if later else "2026-08-10")
+    extend(city, body, date(2026, 8, 14))
+    assert due_on(city, "education", "Forward") == ("2026-08-14" if later else "2026-08-10")
+
+
+@pytest.mark.parametrize(("body", "in_time"), [("education", True), ("sanyuan", False)])
+def test_r13_an_extension_holds_for_whom_it_was_decided(applying: City, body: str, in_time: bool) -> None:
+    city = applying
+    begin(city, "school")
+    city.move_to("2026-07-20 10:00")
+    fill(city, "school")
+    review(city, "education")
+    extend(city, body, date(2026, 8, 12))
     city.move_to("2026-08-12 23:59")
     forward(city, "education")
     assert the_application(city, "school").in_time is in_time
