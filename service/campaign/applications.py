@@ -220,12 +220,19 @@ def open_application(
 
 
 def standing(
-    connection: Connection, application_id: str, *, entry: str, cooling_months: int, day: date
+    connection: Connection,
+    application_id: str,
+    *,
+    entry: str,
+    cooling_months: int,
+    joining: bool = False,
+    day: date,
 ) -> Standing:
     """Return what the unit's titles say on `day` about its application (R20, R20a).
 
     `entry` is the level at which units of the channel begin (G10): from there on a title one level below
-    is needed. For `cooling_months` after a revocation a unit may not apply.
+    is needed. For `cooling_months` after a revocation a unit may not apply. One that is `joining` its level gives
+    way to any other open one of the unit at it; of two that joined at once only the later one gives way.
     """
     mine = get(connection, application_id)
     order = [one.code for one in plans.levels(connection, mine.plan_year_id)]
@@ -246,7 +253,7 @@ def standing(
             and (one.counts_on(day) or one.state in ("suspended", "pending_reinspection"))
             for one in held
         ),
-        duplicate=_has_other(connection, mine),
+        duplicate=_has_other(connection, mine, joining=joining),
         cooling=chains.cooling(connection, mine.unit_id, cooling_months, day),
         below_entry=target < first,
         needs_none=target == first,
@@ -439,7 +446,7 @@ def _require_open(connection: Connection, application_id: str) -> Application:
     return mine
 
 
-def _has_other(connection: Connection, mine: Application) -> bool:
+def _has_other(connection: Connection, mine: Application, *, joining: bool) -> bool:
     other = connection.scalar(
         select(application.c.id)
         .where(
@@ -447,7 +454,7 @@ def _has_other(connection: Connection, mine: Application) -> bool:
             application.c.plan_year_id == mine.plan_year_id,
             application.c.level == mine.level,
             application.c.closed.is_(False),
-            application.c.id < mine.id,
+            application.c.id != mine.id if joining else application.c.id < mine.id,
         )
         .limit(1)
     )

@@ -104,10 +104,20 @@ def profile(context: Context, *, unit: str, form: str, keys: Sequence[str]) -> J
 
 
 @operation("applications.standing", Text("核对申报条件", "Check what an application stands on"))
-def standing(context: Context, *, application: str, entry: str, cooling_months: int) -> Json:
-    """Return what the eligibility decision reads: titles held today, other applications, cooling time (R20)."""
+def standing(
+    context: Context, *, application: str, entry: str, cooling_months: int, joining: bool = False
+) -> Json:
+    """Return what the eligibility decision reads: titles held today, other applications, cooling time (R20).
+
+    One that is `joining` its level, opened or turned to it, gives way to any other that is open there.
+    """
     found = applications.standing(
-        context.connection, application, entry=entry, cooling_months=cooling_months, day=context.today
+        context.connection,
+        application,
+        entry=entry,
+        cooling_months=cooling_months,
+        joining=joining,
+        day=context.today,
     )
     return asdict(found)
 

@@ -13,6 +13,7 @@ from service.campaign import titles, windows
 from service.config import Settings
 from service.errors import Conflict, Invalid, NotFound
 from service.identity import directory, duties
+from service.campaign import rounds, titles, windows
 from service.clock import city_day
 from service.errors import Conflict, Invalid
 from service.identity import directory
@@ -46,6 +47,7 @@ from tests.workflows.applying import (
 from tests.workflows.city import City
 from tests.workflows.titled import grant, sent, tell, waits_for, year_id
 from tests.workflows.titled import changes, grant, sent, tell, waits_for
+from tests.workflows.titled import application, changes, grant, sent, tell, waits_for, year_id
 
 
 def routed(city: City, unit: str) -> tuple[str, str]:
@@ -584,6 +586,21 @@ def test_r20a_a_title_lost_after_the_draft_stops_the_signature(applying: City) -
     assert the_application(city, "village").state == "not_named"
 
 
+def open_round(city: City) -> None:
+    """Let the county of the village take applications until 16 May."""
+    with city.system.database.write() as connection:
+        rounds.open_round(
+            connection,
+            year_id(city),
+            city.bodies["qindu"],
+            opens_on=date(2026, 3, 1),
+            closes_on=date(2026, 5, 16),
+            naming_by=date(2026, 6, 30),
+            matter_id=None,
+            at=city.system.now(connection),
+        )
+
+
 @pytest.mark.parametrize(
     ("answer", "state", "level"),
     [("agreed", "draft", "city"), ("downgraded", "draft", "county"), ("refused", "skip_refused", "city")],
@@ -592,6 +609,7 @@ def test_r21_levels_are_skipped_with_the_committees_consent_alone(
     applying: City, answer: str, state: str, level: str
 ) -> None:
     city = applying
+    open_round(city)
     begin(city, "village", skip=True)
     mine = the_application(city, "village")
     assert [one["application_id"] for one in sent(city, "skip_consent_requested")] == [mine.id]
@@ -599,6 +617,42 @@ def test_r21_levels_are_skipped_with_the_committees_consent_alone(
     tell(city, "skip_consent_answered", mine.id, result=answer)
     mine = the_application(city, "village")
     assert (mine.state, mine.level, mine.consented) == (state, level, answer == "agreed")
+
+
+@pytest.mark.parametrize("announced", [False, True])
+def test_r21_nobody_turns_to_the_county_level_outside_the_countys_round(
+    applying: City, announced: bool
+) -> None:
+    city = applying
+    if announced:
+        open_round(city)
+        city.move_to("2026-07-02 09:00")
+    begin(city, "village", "province", skip=True)
+    tell(city, "skip_consent_answered", the_application(city, "village").id, result="downgraded")
+    mine = the_application(city, "village")
+    assert (mine.level, mine.state) == ("province", "refused")
+    assert "申报期未开放或已截止" in str(city.task("of-village", "Read").filling.data["why_refused"])
+
+
+def test_r21_turning_to_the_level_above_an_own_title_needs_no_round(applying: City) -> None:
+    city = applying
+    grant(city, "village", "county", on="2024-06-01", namer="qindu", term=False)
+    begin(city, "village", "province", skip=True)
+    tell(city, "skip_consent_answered", the_application(city, "village").id, result="downgraded")
+    assert (the_application(city, "village").level, the_application(city, "village").state) == ("city", "draft")
+
+
+def test_r20_an_application_that_turns_to_a_level_gives_way_to_the_one_open_there(applying: City) -> None:
+    city = applying
+    open_round(city)
+    begin(city, "village", "province", skip=True)
+    first = the_application(city, "village").id
+    begin(city, "village", "county")
+    second = the_application(city, "village").id
+    tell(city, "skip_consent_answered", first, result="downgraded")
+    assert (application(city, first).level, application(city, first).state) == ("county", "refused")
+    fill(city, "village")
+    assert application(city, second).state == "submitted"
 
 
 def test_r21_a_consented_application_is_forwarded_without_the_title_below(applying: City) -> None:
