@@ -760,6 +760,41 @@ def test_r30_the_office_lists_all_at_once_and_for_two_rounds_only(applying: City
     assert the_application(city, "school").state == "office_refused"
 
 
+def test_r30_what_is_not_corrected_in_time_is_decided_as_it_is(applying: City) -> None:
+    city = applying
+    arrive(city, "2026-07-20 11:00")
+    check(city, "correct")
+    city.move_to("2026-07-27 23:59")
+    assert city.waiting("of-school", "Correct")
+    city.move_to("2026-07-28 00:00")
+    mine = the_application(city, "school")
+    assert ("uncorrected", "系统核对", "") in changes(city, mine.id)
+    assert not city.waiting("of-school")
+    check(city)
+    assert the_application(city, "school").state == "inspecting"
+
+
+@pytest.mark.parametrize("stage", ["draft", "channel", "county"])
+def test_r30_what_is_not_submitted_again_lapses_with_its_year(applying: City, stage: str) -> None:
+    city = applying
+    unit, level = ("village", "county") if stage == "county" else ("school", "city")
+    begin(city, unit, level)
+    if stage == "county":
+        fill(city, unit)
+        mine = the_application(city, unit)
+        tell(city, "county_result", mine.id, result="returned", title_id=None, why="缺照片", why_en="缺照片")
+    if stage == "channel":
+        city.move_to("2026-07-02 09:00")
+        fill(city, unit)
+        review(city, "education", "return")
+    city.move_to("2026-12-31 23:59")
+    assert the_application(city, unit).state == ("draft" if stage == "draft" else "returned")
+    city.move_to("2027-01-01 00:00")
+    assert (the_application(city, unit).state, the_application(city, unit).closed) == ("lapsed", True)
+    assert [one["result"] for one in sent(city, "application_finished")] == ["lapsed"]
+    assert city.open_processes("application") == 0
+
+
 def test_r30_what_is_missing_is_told_at_once(applying: City) -> None:
     city = applying
     begin(city, "plant", skip=False)
