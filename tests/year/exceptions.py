@@ -14,6 +14,7 @@ class Reason:
 _ASKED_BEFORE = "who asks is refused by the same facts a moment before, in the process that takes the wish"
 _TOLD_BEFORE = "a title is lost by a message that ends the application at once; only a race gets past it"
 _IN_TIME = "only what came late is asked about; it is in time when the window was extended in between"
+_ROUND = "the counties' rounds are over before the city's window opens, so nobody turns to the county level in time"
 _ORDER = "the demo's titles are announced when its first plan year is there already"
 
 NOT_TAKEN: dict[str, Reason] = {
@@ -45,6 +46,9 @@ NOT_TAKEN: dict[str, Reason] = {
     ),
     "late_acceptance#in_time": Reason(
         _IN_TIME, "test_r13_nobody_is_asked_when_it_is_too_late_or_not_late_at_all"
+    ),
+    "application.Gw_round>Downgrade": Reason(
+        _ROUND, "test_r21_levels_are_skipped_with_the_committees_consent_alone"
     ),
     "title_term.Gw_year>Plan": Reason(_ORDER, "test_r24_title_held_before_any_plan_year_waits_for_the_first"),
 }
