@@ -583,7 +583,11 @@ def test_r20a_a_title_lost_after_the_draft_stops_the_signature(applying: City) -
         name_them(city)
     city.do("chair", "Sign", "return", {}, "称号已取消")
     assert city.ended_at("municipal_naming") == ["End_none"]
-    assert the_application(city, "village").state == "not_named"
+    mine = the_application(city, "village")
+    assert mine.state == "not_named"
+    why = "取消称号后的间隔期未满"
+    assert changes(city, mine.id)[-1] == (mine.state, "命名机关", why)
+    assert city.task("of-village", "Read").filling.data["why_refused"] == why
 
 
 def open_round(city: City) -> None:
