@@ -228,12 +228,13 @@ def renew(
     decided_on: date,
     decision_number: str,
     decided_by: str,
+    reason: str,
     at: datetime,
     matter_id: str | None = None,
     instance_id: str | None = None,
     actor_id: str | None = None,
 ) -> Title:
-    """Begin a new term after a passed re-inspection (R28); None: it ends no more.
+    """Begin a new term after a re-inspection (R28); None: it ends no more.
 
     A title renewed in time runs on from its last day, a late one from the day of the decision.
     """
@@ -258,7 +259,7 @@ def renew(
         at=at,
         from_state=held.state,
         to_state="active",
-        reason="复查合格",
+        reason=reason,
         decided_by=decided_by,
         decided_on=decided_on,
         decision_number=decision_number,

@@ -136,10 +136,12 @@ def set_state(
 
 @operation(
     "titles.renew",
-    Text("复查合格续期", "Renew after re-inspection"),
+    Text("复查后续期", "Renew after re-inspection"),
     changes=Text("称号进入新的有效期", "begins a new term of the title"),
 )
-def renew(context: Context, *, title: str, years: int | None, decided_on: str, decision_number: str) -> Json:
+def renew(
+    context: Context, *, title: str, years: int | None, decided_on: str, decision_number: str, reason: str
+) -> Json:
     """Begin a new term (R28), without an end where the year sets none.
 
     Raises `Conflict` when the title was revoked or has ended.
@@ -152,6 +154,7 @@ def renew(context: Context, *, title: str, years: int | None, decided_on: str, d
         decided_on=_decision_day(context, decided_on),
         decision_number=decision_number,
         decided_by=held_now.namer_name,
+        reason=reason,
         at=context.now,
         matter_id=context.instance.matter_id,
         instance_id=context.instance.id,

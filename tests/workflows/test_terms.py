@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from service.campaign import titles
+from service.errors import Conflict
 from service.store import procedure as tables
 from service.store.title import plaque, self_check
 from tests.conftest import settings_for
@@ -191,6 +193,68 @@ def test_r28_absent_is_cancelled_by_a_decision_never_by_a_timer(titled: City, *,
     )
     with titled.system.database.read() as connection:
         assert connection.scalar(select(plaque.c.state).where(plaque.c.title_id == made)) == "lost"
+
+
+@pytest.mark.parametrize("result", ["fail", "absent", "declined"])
+def test_r28_who_did_not_pass_is_not_kept_but_may_be_inspected_once_more(titled: City, result: str) -> None:
+    made = grant(titled, "school", "city", on="2026-03-01", namer="committee")
+    titled.move_to("2031-02-20 09:00")
+    if result == "fail":
+        take_part(titled, "school")
+        inspected(titled, "fail")
+    elif result == "declined":
+        titled.do("of-school", "Self_check", "decline", {}, opinion="不再保留称号")
+    else:
+        titled.move_to("2031-05-31 00:00")
+    today = titled.now().date().isoformat()
+    with pytest.raises(Conflict) as refusal:
+        decide(titled, "chair", "Decide_city", "renew", today)
+    assert "没有通过复查的，不能保留称号" in refusal.value.text.zh
+    titled.do("chair", "Decide_city", "again", {}, opinion="整改后再查一次")
+    take_part(titled, "school")
+    inspected(titled, "fail")
+    with pytest.raises(Conflict) as twice:
+        titled.do("chair", "Decide_city", "again", {}, opinion="再查一次")
+    assert "已经重新复查过一次" in twice.value.text.zh
+    decide(titled, "chair", "Decide_city", "cancel", today)
+    assert title(titled, made).state == "revoked"
+
+
+def test_r28_who_passes_the_second_time_keeps_the_title(titled: City) -> None:
+    made = grant(titled, "school", "city", on="2026-03-01", namer="committee")
+    titled.move_to("2031-05-31 00:00")
+    titled.do("chair", "Decide_city", "again", {}, opinion="给予一次机会")
+    # Sixty days, and absent again only after them.
+    due = titled.waiting("of-school", "Self_check")[0].due_at
+    assert due is not None
+    assert due.isoformat() == "2031-07-30T16:00:00+00:00"
+    titled.move_to("2031-07-30 23:59")
+    take_part(titled, "school")
+    inspected(titled, "pass")
+    decide(titled, "chair", "Decide_city", "renew", "2031-07-30")
+    assert (title(titled, made).state, str(title(titled, made).valid_to)) == ("active", "2036-07-30")
+
+
+def test_r28_absent_the_second_time_is_put_to_decision_again(titled: City) -> None:
+    grant(titled, "school", "city", on="2026-03-01", namer="committee")
+    titled.move_to("2031-05-31 00:00")
+    titled.do("chair", "Decide_city", "again", {}, opinion="给予一次机会")
+    titled.move_to("2031-07-31 00:00")
+    assert titled.waiting("of-school", "Self_check") == []
+    assert status(titled, "reinspection") == ["未参加复查，建议取消称号"]
+    assert len(titled.waiting("chair", "Decide_city")) == 1
+
+
+def test_r28_a_title_from_above_kept_without_a_pass_is_not_recorded_as_passed(titled: City) -> None:
+    made = grant(titled, "school", "province", on="2026-03-01", years=4)
+    titled.move_to("2029-12-01 09:00")
+    take_part(titled, "school")
+    inspected(titled, "fail")
+    decide(titled, "province", "Decide_province", "renew", "2029-12-01", reason="省级另行检查合格")
+    with titled.system.database.read() as connection:
+        last = titles.changes(connection, made)[-1]
+    assert last.reason == "未通过复查，命名机关决定保留：省级另行检查合格"
+    assert status(titled, "reinspection") == ["未通过复查，省级命名机关决定保留称号"]
 
 
 @pytest.mark.parametrize("level", ["province", "nation"])
