@@ -236,10 +236,11 @@ def renew(
 ) -> Title:
     """Begin a new term after a re-inspection (R28); None: it ends no more.
 
-    A title renewed in time runs on from its last day, a late one from the day of the decision.
+    A title renewed in time runs on from its last day, a late one from the day of the decision. A suspended one
+    gets its new term and stays suspended: what suspended it is decided on its own (R26).
     """
     held = get(connection, title_id)
-    if held.state not in ("active", "pending_reinspection"):
+    if held.state in ("revoked", "ended"):
         raise Conflict(
             Text(
                 f"称号{STATE_NAMES[held.state].zh}，不能续期",
@@ -248,17 +249,18 @@ def renew(
         )
     begins = max(held.valid_to, decided_on) if held.valid_to is not None else decided_on
     valid_to = last_day(begins, years)
+    state = "suspended" if held.state == "suspended" else "active"
     connection.execute(
         update(title)
         .where(title.c.id == title_id)
-        .values(state="active", valid_from=begins, valid_to=valid_to, term=held.term + 1)
+        .values(state=state, valid_from=begins, valid_to=valid_to, term=held.term + 1)
     )
     _write_change(
         connection,
         title_id,
         at=at,
         from_state=held.state,
-        to_state="active",
+        to_state=state,
         reason=reason,
         decided_by=decided_by,
         decided_on=decided_on,

@@ -137,12 +137,12 @@ def set_state(
 @operation(
     "titles.renew",
     Text("复查后续期", "Renew after re-inspection"),
-    changes=Text("称号进入新的有效期", "begins a new term of the title"),
+    changes=Text("称号进入新的有效期；暂停的仍暂停", "begins a new term of the title; a suspension goes on"),
 )
 def renew(
     context: Context, *, title: str, years: int | None, decided_on: str, decision_number: str, reason: str
 ) -> Json:
-    """Begin a new term (R28), without an end where the year sets none.
+    """Begin a new term (R28), without an end where the year sets none; a suspended title stays suspended.
 
     Raises `Conflict` when the title was revoked or has ended.
     """

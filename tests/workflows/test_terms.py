@@ -12,6 +12,7 @@ from service.errors import Conflict
 from service.store import procedure as tables
 from service.store.title import plaque, self_check
 from tests.conftest import settings_for
+from tests.workflows.applying import suspend
 from tests.workflows.city import City
 from tests.workflows.titled import (
     begin_year,
@@ -255,6 +256,23 @@ def test_r28_a_title_from_above_kept_without_a_pass_is_not_recorded_as_passed(ti
         last = titles.changes(connection, made)[-1]
     assert last.reason == "未通过复查，命名机关决定保留：省级另行检查合格"
     assert status(titled, "reinspection") == ["未通过复查，省级命名机关决定保留称号"]
+
+
+def test_r28_a_suspended_title_that_passes_is_kept_and_stays_suspended(titled: City) -> None:
+    made = grant(titled, "village", "county", on="2026-03-01", namer="qindu-government")
+    titled.move_to("2030-10-01 09:00")
+    take_part(titled, "village")
+    inspected(titled, "pass")
+    suspend(titled, made)
+    decide(titled, "mayor", "Decide_county", "renew", "2030-10-01")
+    kept = title(titled, made)
+    assert (kept.state, kept.term, str(kept.valid_to)) == ("suspended", 2, "2036-03-01")
+    assert not kept.counts_on(date(2030, 10, 1))
+    assert status(titled, "reinspection") == ["复查合格，称号保留，仍暂停"]
+    # Its new term runs: the end of the first one is no end any more.
+    titled.move_to("2031-03-02 00:00")
+    assert title(titled, made).state == "suspended"
+    assert titled.open_processes("reinspection") == 0
 
 
 @pytest.mark.parametrize("level", ["province", "nation"])
