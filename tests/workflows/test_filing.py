@@ -56,7 +56,14 @@ def material(city: City) -> dict[str, Any]:
     return {"id": made.id}
 
 
-def receive(city: City, *, paper_on: str, electronic: str = "receive", paper: str = "receive") -> None:
+def receive(
+    city: City,
+    *,
+    paper_on: str,
+    electronic: str = "receive",
+    paper: str = "receive",
+    paper_step: str = "Paper",
+) -> None:
     """The office deals with both parts."""
     city.do(
         "clerk",
@@ -67,7 +74,7 @@ def receive(city: City, *, paper_on: str, electronic: str = "receive", paper: st
     )
     city.do(
         "clerk",
-        "Paper",
+        paper_step,
         paper,
         {"received_on": paper_on, "registrar": "登记人", "consistent": True, "remark": None},
         opinion=None if paper == "receive" else "缺章",
@@ -139,9 +146,50 @@ def test_r29_returned_for_correction_keeps_its_first_day(titled: City) -> None:
     receive(titled, paper_on="2026-07-01", electronic="return", paper="return")
     titled.move_to("2026-07-06 09:00")
     submit(titled, "Correct")
-    receive(titled, paper_on="2026-07-06")
+    titled.move_to("2026-07-07 09:00")
+    receive(titled, paper_on="2026-07-06", paper_step="Paper_again")
     done = filing(titled)
     assert (done.state, done.late, str(done.paper_arrived_on)) == ("filed", False, "2026-07-01")
+    # The month's clock stopped when both parts first came: nobody is supervised for being late.
+    assert sent(titled, "supervision_wanted") == []
+
+
+def test_r29_a_paper_part_returned_more_than_once(titled: City) -> None:
+    titled.move_to("2026-06-01 09:00")
+    name(titled, "2026-06-01")
+    submit(titled)
+    receive(titled, paper_on="2026-06-01", paper="return")
+    for paper in ("return", "receive"):
+        submit(titled, "Correct")
+        titled.do(
+            "clerk",
+            "Paper_again",
+            paper,
+            {"received_on": "2026-06-01", "registrar": "登记人", "consistent": True, "remark": None},
+            opinion=None if paper == "receive" else "缺章",
+        )
+    assert filing(titled).state == "filed"
+
+
+@pytest.mark.parametrize("nil", [False, True])
+def test_r29_a_correction_has_its_own_clock(titled: City, *, nil: bool) -> None:
+    titled.move_to("2026-06-01 09:00")
+    name(titled, "2026-06-01", nil=nil)
+    titled.move_to("2026-07-01 22:00")
+    if nil:
+        titled.do("qindu", "Nil", "submit", {"statement": "本年度未命名"})
+        titled.move_to("2026-07-03 10:00")
+        looked = {"readable": True, "consistent": True, "remark": None}
+        titled.do("clerk", "Nil_receipt", "return", looked, opinion="请盖章")
+    else:
+        submit(titled)
+        receive(titled, paper_on="2026-07-01", paper="return")
+    # Five working days after the return, whatever the month says.
+    titled.move_to("2026-07-08 23:59")
+    assert sent(titled, "supervision_wanted") == []
+    titled.move_to("2026-07-11 00:00")
+    wanted = sent(titled, "supervision_wanted")
+    assert [one["reason"] for one in wanted] == ["县级命名备案退回更正后，五个工作日内未重新报送"]
 
 
 def test_r29_only_the_part_returned_is_received_again(titled: City) -> None:
@@ -166,7 +214,7 @@ def test_r29_zero_report(titled: City) -> None:
         {"readable": True, "consistent": True, "remark": None},
         opinion="请盖章",
     )
-    titled.do("qindu", "Nil", "submit", {"statement": "本年度未命名，已盖章"})
+    titled.do("qindu", "Correct_nil", "submit", {"statement": "本年度未命名，已盖章"})
     titled.do("clerk", "Nil_receipt", "receive", {"readable": True, "consistent": True, "remark": None})
     assert (filing(titled).state, filing(titled).late) == ("filed", False)
 

@@ -63,6 +63,7 @@ PARTS: Mapping[str, str] = {
 ORDERS: Mapping[str, Sequence[str]] = {
     "county_filing.Electronic": ("return", "receive"),
     "county_filing.Paper": ("receive", "return", "receive"),
+    "county_filing.Paper_again": ("return", "receive"),
     "incident.Prima_facie": ("accept", "dismiss", "accept"),
     "incident.Investigate": ("found", "unfounded", "found"),
     "incident.Decide_county": ("none", "yellow_card", "suspend", "none", "revoke", "none"),
