@@ -22,9 +22,9 @@ def measure(
     organisation: str | None = None,
     unit: str | None = None,
 ) -> Json:
-    """Return the last day that holds now and by how many days `extended_to` is later (G12).
+    """Return the last day that holds now and by how many days `extended_to` is later than the plan's own (G12).
 
-    Names the matter after window, day and body. Raises `Invalid` when it is not later, or over already.
+    Several extensions are thus measured together: a limit cannot be passed step by step. Names the matter after window, day and body. Raises `Invalid` when it is not later, or over already.
     """
     now = windows.read_window(
         context.connection, plan_year, window, organisation_id=organisation, unit_id=unit
@@ -44,7 +44,7 @@ def measure(
     return {
         "label": now.label.zh,
         "closes": now.window.last_day.isoformat(),
-        "days": (to - now.window.last_day).days,
+        "days": (to - now.window.closes).days,
     }
 
 

@@ -100,6 +100,31 @@ def test_a_longer_one_and_one_for_all_are_the_committees(city: City) -> None:
     assert closes(city, "submission", organisation_id=city.bodies["qindu"]) == "2026-08-14"
 
 
+def test_g12_the_head_does_not_grant_more_than_is_the_heads(city: City) -> None:
+    publish_plan(city)
+    ask(city)
+    decide(city, "head", "decide_head", until="2026-09-30")
+    body = {"organisation_id": city.bodies["qindu"]}
+    assert closes(city, "submission", **body) == "2026-08-10"
+    # What the head would grant beyond that is put to the committee, whose word it then is.
+    assert city.task("chair", "decide_chair").row.title == "窗口延期 · 材料申报阶段至 2026-09-30 · 秦都区创绿办"
+    decide(city, "chair", "decide_chair", until="2026-08-20")
+    assert closes(city, "submission", **body) == "2026-08-20"
+    with city.system.database.read() as connection:
+        assert [one.authority for one in windows.extensions(connection, year_id(city))] == ["市创绿组委会"]
+
+
+def test_g12_short_extensions_add_up(city: City) -> None:
+    publish_plan(city)
+    ask(city)
+    decide(city, "head", "decide_head")
+    assert closes(city, "submission", organisation_id=city.bodies["qindu"]) == "2026-08-13"
+    # Three days are the head's, counted from the plan's own last day: the fourth is not.
+    ask(city, extended_to="2026-08-14")
+    assert not city.waiting("head", "decide_head")
+    assert city.waiting("chair", "decide_chair")
+
+
 def test_an_extension_may_be_refused(city: City) -> None:
     publish_plan(city)
     ask(city)

@@ -245,4 +245,5 @@ class Answers(Initiative):
         return {"self_score": 70 if number % 12 == 3 else 92, "had_incident": number % 20 == 7}
 
     def _fill_extension_decision(self, task: Task, _outcome: str | None) -> dict[str, Any]:
-        return {"document_number": self.number("延期决定")}
+        longer = {"granted_to": "2026-08-19"} if "至 2026-08-11" in task.row["title"] else {}
+        return longer | {"document_number": self.number("延期决定")}

@@ -135,6 +135,8 @@ class Initiative:
             ("one", "M-SLJ", "2026-08-12"),
             ("one", "M-LYJ", "2026-08-13"),
             ("one", "M-SWJ", "2026-08-20"),
+            # The head would give it longer than is the head's to give.
+            ("one", "M-WLJ", "2026-08-11"),
             ("all", None, "2026-08-12"),
         ):
             asked = {"plan_year_id": year, "window": "submission", "scope": scope, "extended_to": until}
