@@ -70,11 +70,19 @@ def check(
     return None
 
 
-@operation("progress.missing", Text("核对未报送的成果", "See which deliverables are missing"))
+@operation("progress.missing", Text("核对未报送或退回未重报的成果", "See which deliverables are missing or were returned"))
 def missing(context: Context, *, plan_year: str, organisation: str, wanted: Sequence[Any]) -> Json:
-    """Return how many of the `wanted` {kind, label} the body never submitted, and their labels in words (R11)."""
-    there = {one.kind for one in progress.deliverables(context.connection, plan_year, organisation)}
-    lacking = [str(one["label"]) for one in wanted if one["kind"] not in there]
+    """Return how many of the `wanted` {kind, label} are with the body, and their labels in words (R11).
+
+    That is what it never submitted, and what was returned to it and did not come again.
+    """
+    states = {
+        one.kind: one.state for one in progress.deliverables(context.connection, plan_year, organisation)
+    }
+    words = {None: "", "returned": "（退回后未重报）"}
+    lacking = [
+        f"{one['label']}{words[state]}" for one in wanted if (state := states.get(one["kind"])) in words
+    ]
     return {"count": len(lacking), "labels": "、".join(lacking)}
 
 

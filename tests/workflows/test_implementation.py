@@ -71,6 +71,27 @@ def test_r12_who_has_not_reported_by_the_last_minute_of_the_month_is_supervised(
     assert [one.in_time for one in reports(working)] == [False]
 
 
+def test_r12_a_body_that_begins_late_reports_on_every_month(working: City) -> None:
+    working.move_to("2026-05-05 09:00")
+    hand_in(working, "sanyuan")
+    # April is over: its report is wanted at once, within three working days, and late whenever it comes.
+    task = working.waiting("sanyuan", "report")[0]
+    assert task.due_at is not None
+    assert task.due_at.isoformat() == "2026-05-08T16:00:00+00:00"
+    late = "督办：未按期报送截至 2026-04-30 的进展报告"
+    before = [one.title for one in working.waiting("clerk", "issue")].count(late)
+    working.do("sanyuan", "report", "submit", report)
+    working.do("clerk", "guide", "none", {})
+    with working.system.database.read() as connection:
+        made = progress.reports(connection, year_id(working), working.bodies["sanyuan"])
+    assert [(str(one.period_ends_on), one.in_time) for one in made] == [("2026-04-30", False)]
+    working.move_to("2026-05-25 09:00")
+    assert [one.title for one in working.waiting("clerk", "issue")].count(late) == before
+    due = working.waiting("sanyuan", "report")[0].due_at
+    assert due is not None
+    assert due.isoformat() == "2026-05-31T16:00:00+00:00"
+
+
 def test_guidance_that_never_comes_does_not_hold_up_the_next_report(working: City) -> None:
     working.move_to("2026-04-24 09:00")
     working.do("qindu", "report", "submit", report)

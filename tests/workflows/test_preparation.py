@@ -109,6 +109,57 @@ def test_r11_who_hands_in_late_is_supervised(begun: City) -> None:
     assert begun.open_processes("implementation") == 2
 
 
+def supervised(city: City) -> list[str]:
+    return [one.title for one in city.waiting("clerk", "issue") if one.body_name == "秦都区创绿办"]
+
+
+def test_r11_what_was_returned_and_never_came_again_is_supervised(begun: City) -> None:
+    hand_in(begun, "qindu", check=False)
+    for part in ("body", "targets"):
+        begun.do("clerk", f"check_{part}", "accept", {})
+    begun.do("clerk", "check_scheme", "return", {"remark": "目标值太低"})
+    begun.move_to("2026-03-31 23:59")
+    assert supervised(begun) == []
+    begun.move_to("2026-04-01 00:00")
+    assert supervised(begun) == ["督办：计划准备阶段已截止，尚未报送：实施方案（退回后未重报）"]
+    # Once: the correction belongs to the window.
+    begun.move_to("2026-04-30 00:00")
+    assert len(supervised(begun)) == 1
+
+
+def test_r11_what_is_returned_after_the_window_has_a_clock_of_its_own(begun: City) -> None:
+    begun.move_to("2026-03-31 23:00")
+    hand_in(begun, "qindu", check=False)
+    begun.move_to("2026-04-01 09:00")
+    for part in ("body", "targets", "scheme"):
+        begun.do("clerk", f"check_{part}", "return", {"remark": "请更正"})
+    # Three working days; 4 to 6 April is 清明.
+    assert dues(begun, "qindu") == {"2026-04-07"}
+    begun.do("qindu", "redo_body", "submit", working_body())
+    begun.do("clerk", "check_body", "accept", {})
+    begun.move_to("2026-04-07 23:59")
+    assert supervised(begun) == []
+    begun.move_to("2026-04-08 00:00")
+    assert sorted(supervised(begun)) == [
+        "督办：创建对象退回更正后，三个工作日内未重新报送",
+        "督办：实施方案退回更正后，三个工作日内未重新报送",
+    ]
+    begun.do("qindu", "redo_targets", "submit", targets(begun, ("village", "county")) | {"reason": "更正"})
+    begun.do("qindu", "redo_scheme", "submit", scheme)
+    for part in ("targets", "scheme"):
+        begun.do("clerk", f"check_{part}", "accept", {})
+    assert delivered(begun, "qindu")["implementation_scheme"] == ("accepted", True, 2)
+    assert begun.open_processes("implementation") == 1
+
+
+def test_r11_a_body_returned_in_every_part_may_be_late_with_its_working_body(begun: City) -> None:
+    begun.move_to("2026-04-01 09:00")
+    begun.do("qindu", "do_body", "submit", working_body())
+    begun.do("clerk", "check_body", "return", {"remark": "请更正"})
+    begun.move_to("2026-04-08 00:00")
+    assert "督办：工作机构退回更正后，三个工作日内未重新报送" in supervised(begun)
+
+
 def test_r11_reminders_come_on_28_march(begun: City) -> None:
     begun.move_to("2026-03-27 23:59")
     assert all(one.reminded_at is None for one in begun.waiting("qindu"))

@@ -77,7 +77,7 @@ class Policy(Answers):
             return part != "silent" and (not part.startswith("slow") or late)
         if step == "self_check.Report":
             return part not in ("silent", "vetoed")
-        if step in ("supervision.reply", "implementation.report", "preparation.do_scheme"):
+        if step in ("supervision.reply", "implementation.report") or step.startswith("preparation.do_"):
             if task.row["organisation_name"].startswith("咸阳市总工会") and step != "supervision.reply":
                 return not (3 <= task.today.month <= 4)
             return not task.row["organisation_name"].startswith("咸阳市总工会")
@@ -164,6 +164,20 @@ class Policy(Answers):
         # The members send the draft of 2028 back; whose word it is shows in the plan's second round.
         first = self.taken["annual_plan.draft_plan"].total() == 2
         return "revise" if first and task.today.year == 2028 else "agree"
+
+    def _press_preparation_check_body(self, task: Task, ids: list[str]) -> str | None:
+        return self._check_deliverable(task)
+
+    def _press_preparation_check_targets(self, task: Task, ids: list[str]) -> str | None:
+        return self._check_deliverable(task)
+
+    def _press_preparation_check_scheme(self, task: Task, ids: list[str]) -> str | None:
+        return self._check_deliverable(task)
+
+    def _check_deliverable(self, task: Task) -> str | None:
+        # What comes after the window is returned after it, once a year.
+        late = (task.today.month, task.today.day) > (4, 3)
+        return "return" if late and self.once(f"{task.step} {task.today.year}") else None
 
     def _press_quota_allocation_confirm(self, task: Task, ids: list[str]) -> str | None:
         return "object" if task.today.year < 2028 and self.once(f"object {task.today.year}") else "confirm"
