@@ -83,6 +83,7 @@ def test_r26_revoked_after_the_unit_was_heard(titled: City) -> None:
     ]
     titled.do("qindu", "Recall", "recalled", {"recalled_on": "2026-03-02", "note": None, "photo": []})
     assert titled.open_processes("title_term") == 0
+    titled.move_to("2026-03-02 18:00")
     assert titled.ended_at("revocation_cascade") == ["End"]
 
 
@@ -215,16 +216,17 @@ def test_r26_cascade_to_other_titles_and_running_applications(titled: City) -> N
     decide(titled, "chair", "Decide_city", "revoke", "2026-03-02", number="市决〔2026〕1号")
     recall = {"recalled_on": "2026-03-02", "note": None, "photo": []}
     titled.do("qindu", "Recall", "recalled", recall)
-    titled.do("clerk", "Running_told", "checked", {"remark": "已告知"})
     # The county title is its own government's to decide.
     decide(titled, "mayor", "Decide_county", "keep", "2026-03-02", number="县决〔2026〕1号")
     letter = {"letter_number": "咸创绿函〔2026〕1号", "sent_on": "2026-03-02", "text_sent": "建议撤销"}
     titled.do("clerk", "Recommend", "sent", letter)
     decide(titled, "province", "Decide_province", "revoke", "2026-03-02", number="省决〔2026〕1号")
     titled.do("qindu", "Recall", "recalled", recall)
-    titled.do("clerk", "Running_told", "checked", {"remark": "已告知"})
     titled.do("clerk", "Recommend", "sent", letter)
     decide(titled, "nation", "Decide_nation", "keep", "2026-03-02", number="国决〔2026〕1号")
+    # The running application was told an hour ago, and the one here hears nothing.
+    titled.move_to("2026-03-02 18:00")
+    titled.do("clerk", "Running_told", "checked", {"remark": "已告知"})
     found = {level: title(titled, one).state for level, one in titles.items()}
     assert found == {"county": "active", "city": "revoked", "province": "revoked", "nation": "active"}
     assert [(one["level"], one["cause"]) for one in sent(titled, "title_lost")] == [
@@ -232,6 +234,23 @@ def test_r26_cascade_to_other_titles_and_running_applications(titled: City) -> N
         ("province", "cascade"),
     ]
     assert titled.ended_at("revocation_cascade") == ["End"]
+
+
+def test_r26_other_titles_are_reviewed_while_a_plaque_is_still_out(titled: City) -> None:
+    lower = grant(titled, "plant", "county", on="2026-03-01", namer="qindu-government")
+    lost = grant(titled, "plant", "city", on="2026-03-01", namer="committee")
+    report(titled, lost)
+    investigate(titled, deaths=30)
+    state(titled, "plant")
+    decide(titled, "chair", "Decide_city", "revoke", "2026-03-02", number="市决〔2026〕1号")
+    assert titled.task("qindu", "Recall").row.title == "演示plant：市级绿色单位牌匾收回"
+    decide(titled, "mayor", "Decide_county", "revoke", "2026-03-02", number="县决〔2026〕1号")
+    assert title(titled, lower).state == "revoked"
+    titled.move_to("2026-03-02 18:00")
+    assert titled.ended_at("revocation_cascade") == ["End"]
+    # Both plaques are asked for, each in a matter of its own.
+    recalls = {one.title for one in titled.waiting("qindu", "Recall")}
+    assert recalls == {"演示plant：市级绿色单位牌匾收回", "演示plant：县级绿色单位牌匾收回"}
 
 
 def test_r28_a_failed_higher_title_leaves_the_lower_one(titled: City) -> None:
@@ -263,6 +282,7 @@ def test_r28_a_failed_lower_title_puts_the_higher_ones_to_review(titled: City) -
         {"letter_number": "函〔2030〕1号", "sent_on": "2030-10-01", "text_sent": "通报"},
     )
     decide(titled, "province", "Decide_province", "keep", "2030-10-01", number="省决〔2030〕2号")
+    titled.move_to("2030-10-01 18:00")
     assert titled.ended_at("revocation_cascade") == ["End"]
 
 

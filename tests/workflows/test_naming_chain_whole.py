@@ -173,6 +173,7 @@ def test_r20a_a_revoked_county_title_stops_the_running_city_application(whole: C
     assert whole.open_processes("channel_review") == 0
     assert whole.open_processes("title_term") == 0
     whole.do("qindu", "Recall", "recalled", {"recalled_on": "2026-07-01", "note": None, "photo": []})
+    whole.move_to("2026-07-01 18:00")
     assert whole.ended_at("revocation_cascade") == ["End"]
     assert whole.open_processes("naming_chain") == 1
 

@@ -168,6 +168,7 @@ def test_r28_failed_is_cancelled_by_the_naming_body(titled: City) -> None:
     assert [one["cause"] for one in sent(titled, "title_lost")] == ["reinspection"]
     assert titled.open_processes("title_term") == 0
     titled.do("qindu", "Recall", "recalled", {"recalled_on": "2030-10-01", "note": None, "photo": []})
+    titled.move_to("2030-10-01 18:00")
     assert titled.ended_at("revocation_cascade") == ["End"]
 
 

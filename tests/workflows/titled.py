@@ -34,6 +34,7 @@ TITLES = (
     "report_incident",
     "incident",
     "revocation_cascade",
+    "plaque_recall",
     "upward_recommendation",
 )
 BODIES = {"province": "provincial_office", "nation": "national_office"}
