@@ -130,7 +130,7 @@ def _schedule_reminders(
 ) -> None:
     for index, before in enumerate(element.remind):
         # A reminder's distance is measured backwards from the due instant.
-        distance = deadlines.resolve_due(before, step.at, variables, step.functions) - step.at
+        distance = deadlines.lead_time(before, step.at, variables, step.functions)
         add_job(step, "reminder", due - distance, {"task": task_id}, dedupe=_reminder_key(task_id, index))
 
 

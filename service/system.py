@@ -164,7 +164,11 @@ class System:
 
         every: dict[str, Callable[..., Any]] = dict(functions_for(self.calendar(connection), at, warn=warn))
         every |= functions_for_plan(
-            connection, plan_year_id, organisation_id=organisation_id, unit_id=unit_id
+            connection,
+            plan_year_id,
+            roll_forward=every["roll_forward"],
+            organisation_id=organisation_id,
+            unit_id=unit_id,
         )
         every |= functions_for_matter(connection, matter_id, submission)
         return every

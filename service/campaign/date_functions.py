@@ -59,6 +59,10 @@ FUNCTION_HELP: Mapping[str, Text] = {
         "roll_forward(日期)：逢节假日、休息日顺延至下一工作日（民法典第203条）",
         "roll_forward(day): the next working day if it is a holiday or rest day (Civil Code 203)",
     ),
+    "period_ends": Text(
+        "period_ends(日期)：算到这一天的期限的末日，设置要求顺延时逢节假日顺延",
+        "period_ends(day): the last day of a period reckoned to it, moved on from a day off where the year wants it",
+    ),
     "is_workday": Text("is_workday(日期)：是否工作日", "is_workday(day): whether it is a working day"),
     "weekday": Text("weekday(日期)：星期几，周一为 1，周日为 7", "weekday(day): 1 is Monday, 7 is Sunday"),
     "year_of": Text("year_of(日期)：年份（数字）", "year_of(day): the year as a number"),
@@ -99,7 +103,8 @@ def functions_for(
 ) -> Mapping[str, Callable[..., Any]]:
     """Return the callables for `FUNCTION_NAMES`, reckoning with `calendar` at the aware instant `now`.
 
-    Those of `PLAN_FUNCTIONS` raise `Invalid` here: a plan year brings its own (`windows.functions_for_plan`).
+    Those of `PLAN_FUNCTIONS` raise `Invalid` here, and `period_ends` moves nothing: a plan year brings its own
+    (`windows.functions_for_plan`).
     `warn` is called with each warning of a reckoning (a year without an official list). The callables raise
     `Invalid` for arguments that are no days or whole numbers.
     """
@@ -136,6 +141,7 @@ def functions_for(
         "days_between": lambda first, last: (parse_day(last) - parse_day(first)).days,
         "workdays_between": workdays_between,
         "roll_forward": lambda day: day_text(calendar.roll_forward(parse_day(day))),
+        "period_ends": lambda day: parse_day(day).isoformat(),
         "is_workday": is_workday,
         "weekday": lambda day: parse_day(day).isoweekday(),
         "year_of": lambda day: parse_day(day).year,

@@ -44,6 +44,17 @@ def read_value(connection: Connection, plan_year_id: str, key: str) -> Any:
     return row.value
 
 
+def is_on(connection: Connection, plan_year_id: str, key: str) -> bool:
+    """Whether a year's setting that may be on or off is on; one it does not have is off."""
+    return bool(
+        connection.scalar(
+            select(plan_setting.c.value).where(
+                plan_setting.c.plan_year_id == plan_year_id, plan_setting.c.key == key
+            )
+        )
+    )
+
+
 def read_text(connection: Connection, plan_year_id: str, key: str) -> Text:
     """Return a setting that is words for people; empty words where the year has no such setting."""
     row = connection.execute(

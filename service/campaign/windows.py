@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from service.campaign import settings
-from service.campaign.calendar import Window, end_of
+from service.campaign.calendar import Window, end_of, parse_day
 from service.campaign.date_functions import instant_text
 from service.clock import city_day
 from service.errors import Conflict, Invalid, NotFound, Text
@@ -51,6 +51,7 @@ def functions_for_plan(
     connection: Connection,
     plan_year_id: str | None,
     *,
+    roll_forward: Callable[[str], str],
     organisation_id: str | None = None,
     unit_id: str | None = None,
 ) -> dict[str, Callable[..., Any]]:
@@ -58,7 +59,8 @@ def functions_for_plan(
 
     `window_opens(name)` and `window_closes(name)` give days, `window_ends(name)` the instant of the last day's
     24:00, `window_key(name)` the key of the message that tells of a change; the three take an organisation id
-    as second argument instead of the instance's own. Without a plan year every call raises `Invalid`.
+    as second argument instead of the instance's own. `period_ends(day)` is the day, moved by `roll_forward` where
+    the year's setting says so. Without a plan year that moves nothing, and every other call raises `Invalid`.
     """
 
     def year(name: str) -> str:
@@ -86,7 +88,12 @@ def functions_for_plan(
     def value_of(key: str) -> Any:
         return settings.read_value(connection, year("setting"), key)
 
+    @cache
+    def rolls() -> bool:
+        return plan_year_id is not None and settings.is_on(connection, plan_year_id, "roll_forward_periods")
+
     return {
+        "period_ends": lambda day: roll_forward(day) if rolls() else parse_day(day).isoformat(),
         "setting": value_of,
         "window_opens": lambda name, of=None: found("window_opens", name, of).opens.isoformat(),
         "window_closes": lambda name, of=None: found("window_closes", name, of).last_day.isoformat(),

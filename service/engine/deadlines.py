@@ -1,7 +1,7 @@
 """Deadline texts (`P15D`, `5wd`, `2026-08-10`, `=expression`) and the instants they mean.
 
-Working days and holidays are not reckoned here: the function `add_workdays` of the given functions knows the
-official calendar. Days are days of the city (Asia/Shanghai); results are aware UTC instants.
+Working days and holidays are not reckoned here: the functions `add_workdays` and `period_ends` among the given
+ones know the official calendar. Days are days of the city (Asia/Shanghai); results are aware UTC instants.
 """
 
 import calendar as gregorian
@@ -50,8 +50,9 @@ def resolve_due(
     """Return until when what was opened at `start_at` is due, as an aware UTC instant.
 
     A plain day lasts until its 24:00, `5wd` until 24:00 of the fifth working day after the day of `start_at`,
-    which is not counted (Civil Code 201); years and months go to the corresponding day, or that month's end
-    (202). Raises `ExpressionError` when an expression gives no deadline.
+    which is not counted (Civil Code 201); so does a duration in whole days, moved on from a day off where the
+    plan year wants it (203). Years and months go to the corresponding day, or that month's end (202). A duration
+    with hours or minutes runs from instant to instant. Raises `ExpressionError` when an expression gives no deadline.
     """
     return _resolve(deadline, start_at, names, functions, _end_of)
 
@@ -63,12 +64,21 @@ def resolve_timer(
     return _resolve(deadline, start_at, names, functions, _start_of)
 
 
+def lead_time(
+    deadline: Deadline, start_at: datetime, names: Mapping[str, Any], functions: Functions
+) -> timedelta:
+    """Return how long before something is due `deadline` is, as for a reminder: `P2D` is 48 hours."""
+    return _resolve(deadline, start_at, names, functions, _end_of, exact=True) - start_at
+
+
 def _resolve(
     deadline: Deadline,
     start_at: datetime,
     names: Mapping[str, Any],
     functions: Functions,
     of_day: Callable[[date], datetime],
+    *,
+    exact: bool = False,
 ) -> datetime:
     source, kind = deadline.source, deadline.kind
     if deadline.expression is not None:
@@ -85,6 +95,8 @@ def _resolve(
     try:
         if kind == "duration":
             found = _after(source, start_at)
+            if not exact and "T" not in source:
+                found = _end_of(_last_day(city_day(found), functions))
         elif kind == "working_days":
             found = _end_of(_working_days(source, start_at, functions))
         elif kind == "day":
@@ -110,6 +122,11 @@ def _after(source: str, start_at: datetime) -> datetime:
     moved = local.replace(year=year, month=month, day=min(local.day, last))
     exact = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
     return moved.astimezone(UTC) + exact
+
+
+def _last_day(day: date, functions: Functions) -> date:
+    moved = functions.get("period_ends")
+    return day if moved is None else date.fromisoformat(str(moved(day.isoformat())))
 
 
 def _working_days(source: str, start_at: datetime, functions: Functions) -> date:

@@ -70,7 +70,10 @@ def check(
     return None
 
 
-@operation("progress.missing", Text("核对未报送或退回未重报的成果", "See which deliverables are missing or were returned"))
+@operation(
+    "progress.missing",
+    Text("核对未报送或退回未重报的成果", "See which deliverables are missing or were returned"),
+)
 def missing(context: Context, *, plan_year: str, organisation: str, wanted: Sequence[Any]) -> Json:
     """Return how many of the `wanted` {kind, label} are with the body, and their labels in words (R11).
 

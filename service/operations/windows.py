@@ -24,7 +24,8 @@ def measure(
 ) -> Json:
     """Return the last day that holds now and by how many days `extended_to` is later than the plan's own (G12).
 
-    Several extensions are thus measured together: a limit cannot be passed step by step. Names the matter after window, day and body. Raises `Invalid` when it is not later, or over already.
+    Several extensions are thus measured together: a limit cannot be passed step by step. Names
+    the matter after window, day and body. Raises `Invalid` when it is not later, or over already.
     """
     now = windows.read_window(
         context.connection, plan_year, window, organisation_id=organisation, unit_id=unit

@@ -507,7 +507,7 @@ def test_interrupting_timer_at_a_task() -> None:
         x=1,
     )
     assert (it.open, it.timers) == (["a"], ["b"])
-    assert it.timer("b").due_at == NOON + timedelta(days=3)
+    assert it.timer("b").due_at == NOON + timedelta(days=3, hours=12), "24:00 of the third day"
     with pytest.raises(Conflict):
         it.machine.fire(it.timer("b").ref, NOON + timedelta(days=2))
     ref = it.task("a").ref

@@ -110,7 +110,7 @@ def test_timers_of_the_target_are_set_anew_and_those_behind_it_go() -> None:
     later = it.at = it.at.replace(day=9)
     it.back("b", "a")
     assert it.timers == ["ta"]
-    assert it.timer("ta").due_at == later.replace(day=12)
+    assert it.timer("ta").due_at == later.replace(day=12, hour=16), "24:00 of the third day after"
     assert finish(it) == ["a", "b"]
 
 

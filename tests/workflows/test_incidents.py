@@ -116,8 +116,11 @@ def test_r27_suspended_then_restored_or_revoked(titled: City, *, reports: bool) 
         assert title(titled, made).state == "active"
         assert status(titled, "incident") == ["称号不变"]
     else:
-        titled.move_to("2026-06-01 09:00")
-        decide(titled, "chair", "Decide_city", "revoke", "2026-06-01")
+        # Ninety days end on a Sunday: they last until 24:00 of the Monday after.
+        titled.move_to("2026-06-01 23:59")
+        assert titled.waiting("chair", "Decide_city") == []
+        titled.move_to("2026-06-02 00:00")
+        decide(titled, "chair", "Decide_city", "revoke", "2026-06-02")
         assert title(titled, made).state == "revoked"
 
 

@@ -380,11 +380,11 @@ def test_rectification_has_one_round(applying: City, points: float, state: str) 
     assert (result(applying).state, result(applying).rounds) == (state, 1)
 
 
-def test_rectification_is_over_after_fifteen_days(applying: City) -> None:
+def test_rectification_is_over_at_the_end_of_the_fifteenth_day(applying: City) -> None:
     to_rectify(applying)
-    applying.move_to("2026-08-26 08:59")
+    applying.move_to("2026-08-26 23:59")
     assert applying.waiting("of-school", "Evidence")
-    applying.move_to("2026-08-26 09:05")
+    applying.move_to("2026-08-27 00:00")
     assert result(applying).state == "failed"
     assert the_application(applying, "school").state == "inspection_failed"
 

@@ -309,13 +309,38 @@ def test_r25_self_check_every_year_answered_reviewed_and_absent(titled: City) ->
     titled.do("qindu", "Review", "correct", {"finding": "请重报"}, opinion="不完整")
     titled.do("of-village", "Report", "submit", report(score=90, incident=True))
     titled.do("qindu", "Review", "accept", {"finding": "属实，已整改"})
-    titled.move_to("2029-11-30 23:00")
+    # Thirty days after 1 November, which is not counted, is a Saturday: the Monday after, until its 24:00.
+    titled.move_to("2029-12-03 23:59")
     assert checks(titled, made) == {2027: "answered", 2028: "answered"}
-    titled.move_to("2029-12-01 01:00")
+    titled.move_to("2029-12-04 00:00")
     assert checks(titled, made)[2029] == "absent"
     # A risk flag, never a revocation.
     assert title(titled, made).state == "active"
     assert titled.ended_at("self_check") == ["End_done", "End_done", "End_absent"]
+
+
+def test_r25_a_self_check_is_due_to_the_end_of_its_thirtieth_day(titled: City) -> None:
+    made = grant(titled, "village", "county", on="2026-03-01")
+    titled.move_to("2027-11-01 00:00")
+    due = titled.waiting("of-village", "Report")[0].due_at
+    assert due is not None
+    assert due.isoformat() == "2027-12-01T16:00:00+00:00"
+    titled.move_to("2027-12-01 23:59")
+    assert checks(titled, made) == {}
+    titled.move_to("2027-12-02 00:00")
+    assert checks(titled, made) == {2027: "absent"}
+
+
+@pytest.mark.parametrize(("rolls", "last"), [(True, "2029-12-03"), (False, "2029-12-01")])
+def test_r25_a_period_that_ends_on_a_day_off_moves_on_where_the_year_says_so(
+    titled: City, *, rolls: bool, last: str
+) -> None:
+    set_setting(titled, "roll_forward_periods", value=rolls)
+    made = grant(titled, "village", "county", on="2026-03-01")
+    titled.move_to(f"{last} 23:59")
+    assert 2029 not in checks(titled, made)
+    titled.move_to(f"{last[:-1]}{int(last[-1]) + 1} 00:00")
+    assert checks(titled, made)[2029] == "absent"
 
 
 def test_r25_a_review_may_lead_to_an_investigation(titled: City) -> None:
