@@ -108,7 +108,10 @@ def grant(
     origin: str = "system",
     proof: Any = None,
 ) -> Title:
-    """Name a unit at a level. Raises `Conflict` when it holds that level's title already (R23)."""
+    """Name a unit at a level.
+
+    Raises `Conflict` when it holds that level's title already (R23), or another title has the certificate number.
+    """
     held = current(connection, unit_id, level)
     if held is not None:
         raise Conflict(
@@ -117,6 +120,14 @@ def grant(
                 f"{unit_name} already holds the title of this level ({held.number})",
             ),
             title=held.id,
+        )
+    if is_number_taken(connection, number):
+        raise Conflict(
+            Text(
+                f"证书编号“{number}”已经登记在另一个称号名下，请核对证书编号",
+                f"The certificate number “{number}” belongs to another title; check the certificate number",
+            ),
+            number=number,
         )
     title_id = new_id()
     valid_to = last_day(decided_on, years)

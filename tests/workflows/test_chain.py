@@ -504,6 +504,25 @@ def test_r04_not_recommended_not_named_and_stopped(titled: City) -> None:
     assert titled.open_processes("upward_recommendation") == 0
 
 
+def to_the_province(city: City) -> None:
+    """A recommendation waits for what the province says."""
+    recommend(city, "province")
+    city.do("clerk", "Dossier", "submit", {"summary": "推荐", "dossier": []})
+    city.do("chair", "Approve", "approve", {"minutes_number": None, "finding": "同意"})
+    city.do("clerk", "Letter", "sent", {"letter_number": "咸创绿报〔2026〕1号", "sent_on": "2026-03-02"})
+
+
+def test_r23_a_certificate_number_belongs_to_one_title(titled: City) -> None:
+    held = grant(titled, "village", "county", on="2026-03-01", term=False)
+    taken = title(titled, held).number
+    to_the_province(titled)
+    with pytest.raises(Conflict) as refusal:
+        titled.do("province", "Result_province", "named", RESULT | {"certificate_number": taken})
+    assert f"证书编号“{taken}”已经登记在另一个称号名下" in refusal.value.text.zh
+    titled.do("province", "Result_province", "named", RESULT)
+    assert [one["result"] for one in sent(titled, "upward_answered")] == ["named"]
+
+
 def test_r20_refusal_is_a_conflict_and_not_an_incident(titled: City) -> None:
     titled.move_to("2026-07-01 09:00")
     with pytest.raises(Conflict):
