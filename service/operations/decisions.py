@@ -5,6 +5,7 @@ from typing import Any
 from service.campaign import applications as all_applications
 from service.campaign import decisions, numbering, plans
 from service.campaign.calendar import parse_day
+from service.clock import city_day
 from service.engine.model import Json
 from service.errors import Conflict, Invalid, Text
 from service.identity import organisations, people
@@ -154,7 +155,7 @@ def sign(
     """Sign a decision and name each unit (R22, R23): with the number given, or the next one of `pattern`.
 
     Certificates are numbered by `certificate_pattern`. Nobody is named who could not be (see `decisions.check`):
-    raises `Conflict` then, naming the first.
+    raises `Conflict` then, naming the first; `Invalid` for a decision before an application was opened.
     """
     wanted = [str(one) for one in applications]
     wrong = decisions.obstacles(
@@ -265,6 +266,7 @@ def _grant(
         namer_org=authority,
         valid_years=valid_years,
         certificate_pattern=certificate_pattern,
+        not_before=city_day(all_applications.get(context.connection, application).opened_at).isoformat(),
     )
     if not isinstance(granted, dict):
         raise TypeError("titles.grant describes the title it granted")

@@ -33,14 +33,24 @@ def grant(
     origin: str = "system",
     certificate_number: str | None = None,
     certificate_pattern: str = numbering.DEFAULT_PATTERN,
+    not_before: str | None = None,
     proof: Any = None,
 ) -> Json:
     """Name a unit (R22, R23): an organisation here (`namer_org`) or a body above the city (`namer_name`).
 
     Without a `certificate_number` the next one of the pattern is taken.
-    `valid_years` None means that the level has no term. Raises `Conflict` when the title is held already.
+    `valid_years` None means that the level has no term; `not_before` is the day on which it was asked for. Raises
+    `Conflict` when the title is held already or the certificate number is another title's, `Invalid` for a decision
+    before that day.
     """
     day = _decision_day(context, decided_on)
+    if not_before is not None and day < parse_day(not_before):
+        raise Invalid(
+            Text(
+                f"命名日期 {day} 早于申报或报送之日 {not_before}，不能登记",
+                f"The day of the naming, {day}, is before it was asked for on {not_before}",
+            )
+        )
     held_by = organisations.get(context.connection, unit)
     namer = organisations.get(context.connection, namer_org).name if namer_org is not None else namer_name
     if not namer:

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from service import deployments, messages
 from service.engine.tables import read_decision
-from service.errors import AppError, Conflict
+from service.errors import AppError, Conflict, Invalid
 from service.store import procedure as tables
 from service.store.identity import organisation
 from service.store.plan import plan_year
@@ -521,6 +521,15 @@ def test_r23_a_certificate_number_belongs_to_one_title(titled: City) -> None:
     assert f"证书编号“{taken}”已经登记在另一个称号名下" in refusal.value.text.zh
     titled.do("province", "Result_province", "named", RESULT)
     assert [one["result"] for one in sent(titled, "upward_answered")] == ["named"]
+
+
+def test_r24_a_title_from_above_does_not_begin_before_the_recommendation(titled: City) -> None:
+    to_the_province(titled)
+    with pytest.raises(Invalid) as refusal:
+        titled.do("province", "Result_province", "named", RESULT | {"decided_on": "2026-03-01"})
+    assert "命名日期 2026-03-01 早于申报或报送之日 2026-03-02" in refusal.value.text.zh
+    titled.do("province", "Result_province", "named", RESULT)
+    assert titled.open_processes("title_term") == 1
 
 
 def test_r20_refusal_is_a_conflict_and_not_an_incident(titled: City) -> None:

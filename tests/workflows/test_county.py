@@ -407,6 +407,18 @@ def test_r29_zero_is_reported_when_the_last_one_is_not_named(titled: City, findi
     assert filed(titled) == ["dismissed" not in findings]
 
 
+def test_r24_a_county_title_does_not_begin_before_its_application(titled: City) -> None:
+    set_setting(titled, "notice_on_county", value=False)
+    apply_for(titled, "village", "county", state="approved_in_principle", inspected=True)
+    begin(titled)
+    determine(titled)
+    with pytest.raises(AppError) as refusal:
+        sign(titled, on="2026-03-01")
+    assert "命名日期 2026-03-01 早于申报或报送之日 2026-03-02" in refusal.value.text.zh
+    sign(titled)
+    assert titled.open_processes("title_term") == 1
+
+
 def test_r22_nobody_approved(titled: City) -> None:
     set_setting(titled, "filing_zero_report", value=False)
     made = apply_for(titled, "village", "county", state="approved_in_principle", inspected=True)
