@@ -131,6 +131,19 @@ def test_r28_opens_180_days_before_the_end_and_reminds(titled: City) -> None:
     assert titled.open_processes("reinspection") == 1
 
 
+@pytest.mark.parametrize("reminders", [[], [7], [400, 7]])
+def test_r28_a_reinspection_begins_whatever_the_reminders_are(titled: City, reminders: list[int]) -> None:
+    set_setting(titled, "expiry_reminders", value=reminders)
+    set_setting(titled, "reinspection_opens_before", value=100)
+    grant(titled, "village", "county", on="2026-03-01")
+    titled.move_to("2030-11-20 23:59")
+    assert titled.open_processes("reinspection") == 0
+    titled.move_to("2030-11-21 00:00")
+    assert titled.open_processes("reinspection") == 1
+    titled.move_to("2031-03-02 00:00")
+    assert titled.open_processes("reinspection") == 1
+
+
 def test_r28_passed_in_time_is_renewed_from_its_last_day(titled: City) -> None:
     made = grant(titled, "village", "county", on="2026-03-01", namer="qindu-government")
     titled.move_to("2030-10-01 09:00")
