@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from service.campaign import applications, inspections, notices, plans, quotas
 from service.errors import Conflict, Invalid, NotFound, Text
-from service.store.application import application, naming_decision, naming_item
+from service.store.application import naming_decision, naming_item
 from service.store.ids import new_id
 
 
@@ -100,17 +100,8 @@ def places_left(
     connection: Connection, plan_year_id: str, level: str, organisation_id: str, taken_states: Sequence[str]
 ) -> int:
     """Return the places an organisation has left at a level."""
-    taken = connection.scalar(
-        select(func.count())
-        .select_from(application)
-        .where(
-            application.c.plan_year_id == plan_year_id,
-            application.c.level == level,
-            application.c.recommender_id == organisation_id,
-            application.c.state.in_(list(taken_states)),
-        )
-    )
-    return quotas.places(connection, plan_year_id, organisation_id, level) - int(taken or 0)
+    taken = quotas.places_taken(connection, plan_year_id, organisation_id, level, taken_states)
+    return quotas.places(connection, plan_year_id, organisation_id, level) - taken
 
 
 def obstacles(

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from service.campaign import plans
 from service.errors import Conflict, Invalid, Text
+from service.store.application import application
 from service.store.identity import organisation
 from service.store.ids import new_id
 from service.store.plan import quota_allocation, quota_confirmation, quota_movement, quota_version
@@ -112,6 +113,23 @@ def places(connection: Connection, plan_year_id: str, organisation_id: str, leve
         return 0
     found = (one for one in shares(connection, version.id) if one.organisation_id == organisation_id)
     return next((one.places.get(level, 0) for one in found), 0)
+
+
+def places_taken(
+    connection: Connection, plan_year_id: str, organisation_id: str, level: str, states: Sequence[str]
+) -> int:
+    """Return how many places an organisation's applications in one of `states` take at a level."""
+    taken = connection.scalar(
+        select(func.count())
+        .select_from(application)
+        .where(
+            application.c.plan_year_id == plan_year_id,
+            application.c.level == level,
+            application.c.recommender_id == organisation_id,
+            application.c.state.in_(list(states)),
+        )
+    )
+    return int(taken or 0)
 
 
 def sums(connection: Connection, version_id: str) -> list[Sum]:
@@ -268,11 +286,19 @@ def issue(
 
 
 def check_move(
-    connection: Connection, plan_year_id: str, level: str, number: int, *, from_id: str | None, to_id: str
+    connection: Connection,
+    plan_year_id: str,
+    level: str,
+    number: int,
+    *,
+    from_id: str | None,
+    to_id: str,
+    taken_states: Sequence[str],
 ) -> Version:
     """Return the split in force if the move can be carried out in it.
 
-    Raises `Invalid` when the giver has not that many or either is not in the split, `Conflict` without one.
+    A place taken by an application in one of `taken_states` cannot be given away. Raises `Invalid` when the giver
+    has not that many left or either is not in the split, `Conflict` without one.
     """
     version = newest(connection, plan_year_id, state="issued")
     if version is None:
@@ -287,14 +313,16 @@ def check_move(
             raise Invalid(
                 Text("该单位不在任务划分中", "This organisation is not in the split"), organisation_id=one
             )
-    if from_id is not None and known[from_id].places.get(level, 0) < number:
-        giver = known[from_id]
-        raise Invalid(
-            Text(
-                f"{giver.name}在该级别只有 {giver.places.get(level, 0)} 个名额，不能调出 {number} 个",
-                f"{giver.name} has {giver.places.get(level, 0)} places at this level, not {number}",
+    if from_id is not None:
+        giver, has = known[from_id], known[from_id].places.get(level, 0)
+        taken = places_taken(connection, plan_year_id, from_id, level, taken_states)
+        if has - taken < number:
+            raise Invalid(
+                Text(
+                    f"{giver.name}在该级别有 {has} 个名额，已使用 {taken} 个，不能调出 {number} 个",
+                    f"{giver.name} has {has} places at this level, {taken} of them taken; it cannot give {number}",
+                )
             )
-        )
     return version
 
 
@@ -306,6 +334,7 @@ def move(
     *,
     from_id: str | None,
     to_id: str,
+    taken_states: Sequence[str],
     authority: str,
     reason: str,
     at: datetime,
@@ -315,7 +344,9 @@ def move(
 
     Raises as `check_move`.
     """
-    version = check_move(connection, plan_year_id, level, number, from_id=from_id, to_id=to_id)
+    version = check_move(
+        connection, plan_year_id, level, number, from_id=from_id, to_id=to_id, taken_states=taken_states
+    )
     connection.execute(
         insert(quota_movement).values(
             id=new_id(),

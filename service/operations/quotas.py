@@ -89,13 +89,29 @@ def issue(context: Context, *, plan_year: str, authority: str, document_number: 
     changes=Text("写明事项名称", "names the matter"),
 )
 def check_move(
-    context: Context, *, plan_year: str, level: str, places: int, receiver: str, giver: str | None = None
+    context: Context,
+    *,
+    plan_year: str,
+    level: str,
+    places: int,
+    receiver: str,
+    taken_states: list[Any],
+    giver: str | None = None,
 ) -> Json:
     """Refuse a move that could not be carried out: no split, an unknown body, or a giver without the places.
 
-    Names the matter after giver, receiver, level and places.
+    Those that applications in one of `taken_states` take are not there to be given. Names the matter after giver,
+    receiver, level and places.
     """
-    quotas.check_move(context.connection, plan_year, level, places, from_id=giver, to_id=receiver)
+    quotas.check_move(
+        context.connection,
+        plan_year,
+        level,
+        places,
+        from_id=giver,
+        to_id=receiver,
+        taken_states=[str(one) for one in taken_states],
+    )
     labels = {one.code: one.label.zh for one in plans.levels(context.connection, plan_year)}
     names = organisations.names(context.connection, [one for one in (giver, receiver) if one is not None])
     way = f"{names[giver]} → {names[receiver]}" if giver is not None else f"增加给{names[receiver]}"
@@ -117,9 +133,13 @@ def move(
     receiver: str,
     authority: str,
     reason: str,
+    taken_states: list[Any],
     giver: str | None = None,
 ) -> Json:
-    """Move places between bodies, or add some above the total without a giver (R06, G14)."""
+    """Move places between bodies, or add some above the total without a giver (R06, G14).
+
+    The giver's must not be taken by applications in one of `taken_states`.
+    """
     quotas.move(
         context.connection,
         plan_year,
@@ -127,6 +147,7 @@ def move(
         places,
         from_id=giver,
         to_id=receiver,
+        taken_states=[str(one) for one in taken_states],
         authority=authority,
         reason=reason,
         at=context.now,

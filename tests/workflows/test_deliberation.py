@@ -191,6 +191,7 @@ def test_who_waits_is_judged_again_when_there_is_a_place(applying: City) -> None
             1,
             from_id=city.bodies["qindu"],
             to_id=city.bodies["education"],
+            taken_states=(),
             authority="市创绿办",
             reason="调剂",
             at=city.system.now(connection),

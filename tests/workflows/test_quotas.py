@@ -7,6 +7,7 @@ from service.campaign import quotas
 from service.errors import Invalid
 from service.store.plan import quota_confirmation, quota_movement
 from tests.workflows.city import City
+from tests.workflows.titled import apply_for
 from tests.workflows.year import SHARES, SPLIT, issue_split, publish_plan, split_data, year_id
 
 
@@ -138,4 +139,21 @@ def test_nobody_gives_what_they_do_not_have(city: City) -> None:
     issue_split(city)
     with pytest.raises(Invalid) as refusal:
         ask(city, move_places=9)
-    assert "只有 8 个名额" in refusal.value.text.zh
+    assert "有 8 个名额，已使用 0 个，不能调出 9 个" in refusal.value.text.zh
+
+
+def test_r06_a_place_that_is_taken_is_not_given_away(city: City) -> None:
+    publish_plan(city)
+    issue_split(city)
+    giving = {"giver_id": city.bodies["qindu"], "receiver_id": city.bodies["sanyuan"]}
+    apply_for(city, "school", "city", state="approved")
+    with pytest.raises(Invalid) as refusal:
+        ask(city, move_places=8, **giving)
+    assert "秦都区创绿办在该级别有 8 个名额，已使用 1 个，不能调出 8 个" in refusal.value.text.zh
+    city.do("sanyuan", "fill", "withdraw", {})
+    ask(city, move_places=7, **giving)
+    # Taken while the head thinks it over: nothing is moved.
+    apply_for(city, "village", "city", state="named")
+    with pytest.raises(Invalid):
+        city.do("head", "decide_head", "approve")
+    assert places(city, "qindu", "city") == 8
