@@ -68,7 +68,7 @@ def count(
     excess_waits: bool,
     taken_states: Sequence[str],
 ) -> list[Verdict]:
-    """Count the committee's ballots on `items`: worthy is what at least the share `needed` of the votes favours.
+    """Count the committee's ballots on `items`: worthy is what more than the share `needed` of the votes favours.
 
     Who declared a relation to a unit does not count, whatever they said. With `excess_waits` the worthy ones of
     a recommending body beyond its places wait, lower scores first; places are taken by applications in one of
@@ -87,11 +87,11 @@ def count(
         connection,
         plan_year_id,
         level,
-        [item for item, (favour, cast) in worthy.items() if cast and favour >= needed * cast],
+        [item for item, (favour, cast) in worthy.items() if cast and favour > needed * cast],
         taken_states,
     )
     for item, (favour, cast) in worthy.items():
-        passes = bool(cast) and favour >= needed * cast
+        passes = bool(cast) and favour > needed * cast
         found.append(Verdict(item, favour, cast, passes, passes and excess_waits and item in waiting))
     return found
 

@@ -40,7 +40,8 @@ def count(
 ) -> Json:
     """Count ballots `{judge, application, in_favour, stands_aside}`, leaving out who has a conflict.
 
-    More than the share `quorum` of the `judges` must have voted; raises `Conflict` otherwise.
+    More than the share `quorum` of the `judges` must have voted; raises `Conflict` otherwise. Worthy is what more
+    than the share `needed` of the votes counted favours: a tie is none.
 
     Returns for each application whether it is `worthy`, and whether it `waits` for a place.
     """

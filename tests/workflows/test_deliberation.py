@@ -201,6 +201,31 @@ def test_who_waits_is_judged_again_when_there_is_a_place(applying: City) -> None
     assert states(city) == ("approved", "approved")
 
 
+def test_r23_a_tie_is_not_approved(applying: City) -> None:
+    city = scored(applying)
+    school = the_application(city, "school").id
+    city.start("clerk", "deliberation", plan_year_id=year_id(city), level="city")
+    city.do(
+        "clerk",
+        "Compile",
+        "submit",
+        lambda view: {"candidates": rows_of(view, "candidates", included=True), "meeting_day": "2026-09-15"},
+    )
+    # One for, one against, one stands aside.
+    for who, said in (("chair", "favour"), ("member-1", "against"), ("member-2", "aside")):
+        cast = {school: said}
+        city.do(
+            who,
+            "Vote",
+            "cast",
+            lambda view, cast=cast: {
+                "votes_cast": rows_of(view, "votes_cast", said=lambda row: cast.get(row.id, "favour"))
+            },
+        )
+    city.do("chair", "Determine", "sign", {"minutes_number": "纪要1"})
+    assert states(city) == ("not_approved", "approved")
+
+
 def test_who_still_waits_at_the_end_of_the_year_may_apply_next_year(applying: City) -> None:
     decide(applying, "quota_mode", "cap")
     split(applying, education=0, sanyuan=1)
