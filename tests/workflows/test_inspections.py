@@ -380,6 +380,19 @@ def test_rectification_has_one_round(applying: City, points: float, state: str) 
     assert (result(applying).state, result(applying).rounds) == (state, 1)
 
 
+def test_r14_a_team_may_be_larger_than_the_least_and_of_an_even_number(applying: City) -> None:
+    city = at_the_office(applying)
+    ids = [city.people[one].id for one in ("inspector-1", "inspector-2", "inspector-3", "inspector-4")]
+    with pytest.raises(Invalid):
+        form_team(city, team_members=ids[1:2], team_scorers=ids[:2])
+    form_team(city, team_members=ids[1:], team_scorers=ids[:2])
+    city.move_to("2026-08-12 09:00")
+    assert city.waiting("inspector-1", "Score")
+    settings = tomllib.loads(files_of()["settings.toml"].decode())["settings"]
+    (least,) = [one for one in settings if one["key"] == "inspection_team_size"]
+    assert "不要求单数" in least["help"]
+
+
 def test_rectification_is_over_at_the_end_of_the_fifteenth_day(applying: City) -> None:
     to_rectify(applying)
     applying.move_to("2026-08-26 23:59")
