@@ -231,7 +231,9 @@ def test_g17_a_county_that_does_nothing_is_supervised(titled: City) -> None:
     titled.move_to("2026-03-16 23:59")
     assert sent(titled, "supervision_wanted") == []
     titled.move_to("2026-03-17 00:00")
-    assert ["未公布" in one["reason"] for one in sent(titled, "supervision_wanted")] == [True]
+    # Counted from when the plan came to the county, and said so.
+    late = "县级年度创建：收到年度方案后十个工作日内未公布本县申报期"
+    assert [one["reason"] for one in sent(titled, "supervision_wanted")] == [late]
     open_dates(titled)
     titled.move_to("2026-07-01 00:00")
     assert "2026-06-30 前提请命名" in sent(titled, "supervision_wanted")[-1]["reason"]
