@@ -393,8 +393,15 @@ class Drawing:
                 edge.label = self._label(edge)
 
     def _named_at_end(self, edge: Edge) -> bool:
-        """Whether the flow is named before its arrow: flows that leave together are named where they run alone."""
-        if edge.leave != "right" or edge.enter != "left" or not edge.plan or edge.plan[-1][0] != "v":
+        """Whether the flow is named before its arrow: flows that leave together are named where they run alone.
+
+        Those that also arrive together run alone nowhere, and are named where they leave.
+        """
+        together = [one for one in self.edges if one.target == edge.target and self._leaves_together(one)]
+        return self._leaves_together(edge) and len({one.source for one in together}) == 1
+
+    def _leaves_together(self, edge: Edge) -> bool:
+        if not edge.name or edge.leave != "right" or edge.enter != "left" or not edge.plan or edge.plan[-1][0] != "v":
             return False
         return sum(one.source == edge.source and one.leave == "right" for one in self.edges) > 1
 
