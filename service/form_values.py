@@ -107,7 +107,8 @@ def check_value(field: Field, value: Any, *, partial: bool, least: Any = None, m
     elif field.type == "datetime":
         if isinstance(least, str) and least and value < least:
             raise Wrong(f"不得早于 {least}", f"Must not be before {least}")
-        if isinstance(most, str) and most and value > most:
+        # A last day has not passed before its evening.
+        if isinstance(most, str) and most and value[: len(most)] > most:
             raise Wrong(f"不得晚于 {most}", f"Must not be after {most}")
 
 
@@ -226,7 +227,7 @@ def _read_moment(field: Field, raw: Any) -> str:
         if len(text) < 16 or not 1900 <= moment.year <= 2200:
             raise ValueError
         moment = moment.replace(tzinfo=CITY_TIME) if moment.tzinfo is None else moment.astimezone(CITY_TIME)
-        return moment.isoformat("minutes")
+        return moment.isoformat(timespec="minutes")
     except ValueError:
         example = {"date": "2026-08-10", "time": "09:30", "datetime": "2026-08-10T09:30"}[field.subtype]
         raise Wrong(
