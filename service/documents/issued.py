@@ -34,10 +34,13 @@ from service.system import System
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """A document that can be printed from a matter: its wording and the submission it speaks of."""
+    """A document a matter offers: its wording, when its matter came about, and what it is made of.
+
+    `source` is the submission's task; for a decision its number, for a roster the filing's id.
+    """
 
     wording: Wording
-    task_id: str
+    source: str
     at: datetime
 
 
@@ -174,14 +177,25 @@ class TitleRow:
 
 
 def of_matter(system: System, person: Person, matter_id: str) -> list[Offered]:
-    """Return what can be printed from a matter, oldest first. Raises `NotFound` for who may not see it."""
+    """Return the documents of a matter, oldest first. Raises `NotFound` for who may not see it."""
     with system.database.read() as connection:
         _require_matter(system, connection, person, matter_id)
         entries = _wordings(system, connection, matter_id)
         found = submissions(connection, matter_id)
-    offered = []
+        offered = [
+            Offered(entry, row.document_number, row.recorded_at)
+            for row in connection.execute(
+                select(naming_decision).where(naming_decision.c.matter_id == matter_id)
+            )
+            for entry in wording.fitting(entries, "decision", level=row.level)[:1]
+        ]
+        offered += [
+            Offered(entry, row.id, row.opened_at)
+            for row in connection.execute(select(county_filing).where(county_filing.c.matter_id == matter_id))
+            for entry in wording.fitting(entries, "roster")[:1]
+        ]
     for entry in entries:
-        if entry.form is None:
+        if entry.layout not in wording.OF_SUBMISSIONS:
             continue
         fitting = [
             one
@@ -200,7 +214,9 @@ def form_document(system: System, person: Person, matter_id: str, kind: str, tas
         (
             one
             for one in of_matter(system, person, matter_id)
-            if one.wording.kind == kind and one.task_id == task_id
+            if one.wording.kind == kind
+            and one.wording.layout in wording.OF_SUBMISSIONS
+            and one.source == task_id
         ),
         None,
     )

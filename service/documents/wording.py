@@ -29,6 +29,8 @@ from service.store.procedure import blob, deployment_file
 
 FILE = "documents.toml"
 LAYOUTS = ("form", "letter", "decision", "certificate", "roster")
+#: The layouts that print one submission of a matter, on a page of their own name.
+OF_SUBMISSIONS = frozenset({"form", "letter"})
 #: What a text of each layout may name.
 PLACES: Mapping[str, frozenset[str]] = {
     "form": frozenset({"unit", "matter", "number", "year", "date"}),
@@ -121,15 +123,19 @@ def of_deployment(connection: Connection, deployment_id: str) -> list[Wording]:
 
 def of_layout(entries: list[Wording], layout: str, *, level: str | None = None) -> Wording:
     """Return the first entry of a layout that fits a level. Raises `NotFound` saying what to publish."""
-    for one in entries:
-        if one.layout == layout and (not one.levels or level in one.levels):
-            return one
+    for one in fitting(entries, layout, level=level):
+        return one
     raise NotFound(
         Text(
             f"当前流程版本的 {FILE} 没有这类文书的式样，请由流程设计员补充",
             f"The procedure's {FILE} has no such document; a designer must add it",
         )
     )
+
+
+def fitting(entries: list[Wording], layout: str, *, level: str | None = None) -> list[Wording]:
+    """Return the entries of a layout that fit a level."""
+    return [one for one in entries if one.layout == layout and (not one.levels or level in one.levels)]
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
@@ -150,7 +156,7 @@ def _wrong(entry: Any) -> Text | None:
     layout = entry["layout"]
     if layout not in LAYOUTS:
         return Text(f"没有版式 {layout}", f"there is no layout {layout}")
-    if layout in ("form", "letter") and not isinstance(entry.get("form"), str):
+    if layout in OF_SUBMISSIONS and not isinstance(entry.get("form"), str):
         return Text("缺少 form", "form is missing")
     for key in ("outcomes", "fields", "levels", "paragraphs"):
         value = entry.get(key, [])

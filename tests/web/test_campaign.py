@@ -44,10 +44,13 @@ class Campaign:
         return applying.the_application(self.city, unit).matter_id
 
     def task(self, unit: str, form: str) -> str:
+        return self.submission(self.matter_of(unit), form)
+
+    def submission(self, matter: str, form: str) -> str:
         with self.city.system.database.read() as connection:
             found = connection.scalars(
                 select(tables.task.c.id).where(
-                    tables.task.c.matter_id == self.matter_of(unit),
+                    tables.task.c.matter_id == matter,
                     tables.task.c.form == form,
                     tables.task.c.state == "done",
                 )
@@ -205,6 +208,23 @@ def test_r29_a_filing_roster_is_a_spreadsheet_of_what_was_typed(campaign: Campai
     assert rows[3][1:3] == ["village", "村"]
     assert "演示联系人" in rows[3]
     assert campaign.visitor("sanyuan").get(address[0]).status_code == 404
+
+
+def test_every_document_a_matter_offers_can_be_opened(campaign: Campaign) -> None:
+    with campaign.city.system.database.read() as connection:
+        matters = list(connection.scalars(select(tables.matter.c.id)))
+    opened = set()
+    visitor = campaign.visitor("clerk")
+    for matter in matters:
+        page = visitor.get(f"/documents/matter/{matter}").text
+        for address in re.findall(r'<li><a href="(/documents/[^"]+)">', page):
+            answer = visitor.get(address)
+            assert answer.status_code == 200, address
+            opened.add(address.split("/")[2].partition("?")[0] + answer.mimetype.rpartition(".")[2])
+    assert opened == {"mattertext/html", "decisiontext/html", "filingsheet"}
+    filing = next(one for one in matters if "/documents/filing/" in visitor.get(f"/documents/matter/{one}").text)
+    task = campaign.submission(filing, "county_filing")
+    assert visitor.get(f"/documents/matter/{filing}/roster/{task}").status_code == 404
 
 
 def test_a_notice_that_is_over_stays_readable(campaign: Campaign) -> None:

@@ -43,7 +43,20 @@ def of_matter(matter_id: str) -> ResponseReturnValue:
         "documents/matter.html",
         matter=matters.get(system, person, matter_id).row,
         offered=issued.of_matter(system, person, matter_id),
+        address=lambda one: _address(matter_id, one),
     )
+
+
+def _address(matter_id: str, offered: issued.Offered) -> str:
+    """Return where a document of a matter is read: its page, or the file it is."""
+    match offered.wording.layout:
+        case "decision":
+            return url_for("documents.decision", number=offered.source)
+        case "roster":
+            return url_for("documents.filing", filing_id=offered.source)
+        case _:
+            kind = offered.wording.kind
+            return url_for("documents.form", matter_id=matter_id, kind=kind, task_id=offered.source)
 
 
 @page.get("/matter/<matter_id>/<kind>/<task_id>")
