@@ -7,13 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from service import deployments, files, filling, forms
+from service import deployments, files, filling, forms, repeats
 from service.engine.model import Outcome, ProcessDefinition
 from service.engine.runtime import EngineIncident
 from service.errors import Conflict, Forbidden, Invalid, NotFound, Text
 from service.filling import Filling
 from service.identity import duties, organisations
 from service.identity.people import Person
+from service.repeats import RequestKey
 from service.step import Step, attempt, locked_row, refuse
 from service.store import procedure as tables
 from service.store.database import Transaction
@@ -88,21 +89,20 @@ def start(
     variables: Mapping[str, Any] | None = None,
     organisation_id: str | None = None,
     business_key: str | None = None,
-    idempotency_key: str | None = None,
+    request_key: RequestKey | None = None,
 ) -> Started:
     """Start process `key` of the deployment in force; `data` is its start form.
 
     `organisation_id` says for which of the person's organisations; a person with one needs not say. Process
-    administrators may set `variables`. The same `idempotency_key` again gives the first answer. Raises
+    administrators may set `variables`. The same `request_key` again gives the first answer. Raises
     `NotFound` for an unknown process, `Forbidden`, and `Invalid` with `fields`.
     """
 
     def work(transaction: Transaction) -> Started:
         connection = transaction.connection
-        if idempotency_key is not None:
-            known = _started_before(connection, person, idempotency_key)
-            if known is not None:
-                return known
+        known = _started_before(connection, person, request_key)
+        if known is not None:
+            return known
         definition, deployment_id = _definition(system, connection, person, key)
         seat = _seat(person, definition, organisation_id)
         at = system.now(connection)
@@ -153,9 +153,9 @@ def start(
             at=at,
             actor_id=person.id,
             business_key=business_key,
-            idempotency_key=idempotency_key,
             submission=submission,
         )
+        repeats.keep(connection, person.id, request_key, step.instance_id, at)
         step.go_on()
         if definition.start_form is not None:
             _keep_start_form(step, definition, submission)
@@ -170,10 +170,10 @@ def start(
         raise refuse(error) from error
     except IntegrityError:
         with system.database.read() as connection:
-            known = _started_before(connection, person, idempotency_key or "")
-        if known is None:
+            before = _started_before(connection, person, request_key)
+        if before is None:
             raise
-        started = known
+        started = before
     system.wake()
     return started
 
@@ -305,10 +305,14 @@ def _keep_start_form(step: Step, definition: ProcessDefinition, submission: Subm
     )
 
 
-def _started_before(connection: Connection, person: Person, key: str) -> Started | None:
+def _started_before(connection: Connection, person: Person, key: RequestKey | None) -> Started | None:
+    """Return what the same request started before. Raises `Invalid` when the key stood for something else."""
+    made = repeats.earlier(connection, person.id, key)
+    if made is None:
+        return None
     row = connection.execute(
-        select(tables.instance.c.id, tables.instance.c.matter_id).where(
-            tables.instance.c.started_by == person.id, tables.instance.c.idempotency_key == key
-        )
+        select(tables.instance.c.id, tables.instance.c.matter_id).where(tables.instance.c.id == made)
     ).one_or_none()
-    return Started(row.id, row.matter_id) if row is not None else None
+    if row is None:
+        raise repeats.used_before()
+    return Started(row.id, row.matter_id)

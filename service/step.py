@@ -248,7 +248,6 @@ class Step:
         actor_id: str | None,
         parent: Columns | None = None,
         business_key: str | None = None,
-        idempotency_key: str | None = None,
         submission: Submission | None = None,
     ) -> "Step":
         """Make a new instance of process `key` and write it, not yet run.
@@ -280,7 +279,6 @@ class Step:
             "started_at": at,
             "started_by": actor_id,
             "ended_at": None,
-            "idempotency_key": idempotency_key,
         }
         warned: list[Text] = []
         functions = _functions(system, transaction, at, row, submission, warned)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from service import answers, clock, files, filling, forms, recording
+from service import answers, clock, files, filling, forms, recording, repeats
 from service.engine import votes
 from service.engine.model import Element, Procedure, ProcessDefinition, Spread
 from service.engine.runtime import EngineIncident
@@ -16,6 +16,7 @@ from service.errors import AppError, Conflict, Forbidden, Invalid, NotFound, Tex
 from service.identity import people
 from service.identity.access import may_read_matter
 from service.identity.people import Person
+from service.repeats import RequestKey
 from service.rights import holds, may_do
 from service.step import Stale, Step, attempt, locked_row, locked_row_of, refuse, write_step
 from service.store import procedure as tables
@@ -27,7 +28,7 @@ from service.system import System
 _THIS = tables.task.c.id == bindparam("this")
 _INSTANCE_OF = select(tables.task.c.instance_id).where(_THIS)
 _TASK = select(tables.task).where(_THIS)
-_CLOSED = ("state", "person_id", "outcome", "opinion", "data", "closed_at", "closed_by", "idempotency_key")
+_CLOSED = ("state", "person_id", "outcome", "opinion", "data", "closed_at", "closed_by")
 _CLOSE = (
     update(tables.task)
     .where(_THIS, tables.task.c.state == "open")
@@ -76,11 +77,11 @@ def complete(
     outcome: str | None = None,
     data: Mapping[str, Any] | None = None,
     opinion: str | None = None,
-    idempotency_key: str | None = None,
+    request_key: RequestKey | None = None,
 ) -> Completed:
     """Complete a task with the button `outcome`, its form's `data` and an `opinion`; the matter moves on.
 
-    Everything is one transaction. The same `idempotency_key` again gives the first answer. Raises `NotFound`
+    Everything is one transaction. The same `request_key` again gives the first answer. Raises `NotFound`
     for who may not see the task, `Forbidden` for who may not do it, `Conflict` when it is done or the procedure
     cannot go on, `Invalid` with `fields` for wrong data.
     """
@@ -93,7 +94,7 @@ def complete(
         def answer(step: Step | None) -> _Answer:
             fields = _data(system, transaction, person, opened, row, dict(data or {}), chosen, step)
             attached = forms.file_ids(opened.procedure.forms[element.form], fields) if element.form else []
-            return _Answer(chosen, said, fields, idempotency_key, tuple(attached))
+            return _Answer(chosen, said, fields, request_key, tuple(attached))
 
         if element.spread is not None:
             # A vote that decides nothing does not load the engine.
@@ -105,7 +106,7 @@ def complete(
             variables["outcome"] = chosen
         return _run(system, transaction, person, row, step, given, variables, closed=row["ref"])
 
-    return _on_task(system, person, task_id, work, idempotency_key)
+    return _on_task(system, person, task_id, work, request_key)
 
 
 def return_targets(system: System, person: Person, task_id: str) -> list[ReturnTarget]:
@@ -148,7 +149,7 @@ def return_to(
     *,
     element_id: str,
     reason: str,
-    idempotency_key: str | None = None,
+    request_key: RequestKey | None = None,
 ) -> Completed:
     """Return the matter to an earlier step; what is open behind it is cancelled, history stays.
 
@@ -178,14 +179,14 @@ def return_to(
             row,
             opened.element,
             opened.at,
-            _Answer(None, said, {}, idempotency_key),
+            _Answer(None, said, {}, request_key),
             state="returned",
         )
         detail = {"task": row["id"], "element": row["element_id"], "to": element_id, "opinion": said}
         step.record("return", detail, closed=row["ref"])
         return _completed(system, person, row, step)
 
-    return _on_task(system, person, task_id, work, idempotency_key)
+    return _on_task(system, person, task_id, work, request_key)
 
 
 def claim(system: System, person: Person, task_id: str) -> None:
@@ -245,7 +246,7 @@ class _Answer:
     outcome: str | None
     opinion: str | None
     data: Mapping[str, Any]
-    key: str | None
+    key: RequestKey | None
     files: tuple[str, ...] = ()
 
 
@@ -268,7 +269,7 @@ def _on_task(
     person: Person,
     task_id: str,
     work: Callable[[Transaction, RowMapping, _Opened], Completed],
-    idempotency_key: str | None,
+    request_key: RequestKey | None,
 ) -> Completed:
     def instance_of(connection: Connection) -> str:
         instance_id: str | None = connection.scalar(_INSTANCE_OF, {"this": task_id})
@@ -285,7 +286,7 @@ def _on_task(
         row = connection.execute(_TASK, {"this": task_id}).mappings().one()
         at = system.now(connection)
         if row["state"] != "open":
-            return _done_before(system, transaction, person, row, at, idempotency_key)
+            return _done_before(system, transaction, person, row, at, request_key)
         if not may_do(person, row):
             if not holds(person, row) and not may_read_matter(connection, person, row["matter_id"], at):
                 raise _unknown()
@@ -300,10 +301,8 @@ def _on_task(
     except EngineIncident as error:
         raise refuse(error) from error
     except IntegrityError as error:
-        if idempotency_key is not None and "idempotency" in str(error.orig):
-            raise Conflict(
-                Text("这个 Idempotency-Key 已用于另一任务", "This Idempotency-Key was used for another task")
-            ) from error
+        if repeats.is_taken(error):
+            raise repeats.used_before() from error
         raise
     system.wake()
     return result
@@ -421,11 +420,11 @@ def _close(
         "data": dict(answer.data) or None,
         "closed_at": at,
         "closed_by": person.id,
-        "idempotency_key": answer.key,
     }
     changed = transaction.connection.execute(_CLOSE, {**written, "this": row["id"]}).rowcount
     if changed != 1:
         raise Stale
+    repeats.keep(transaction.connection, person.id, answer.key, row["id"], at)
     if row["form"] is not None:
         files.attach(transaction.connection, answer.files, matter_id=row["matter_id"], person_id=person.id)
         transaction.connection.execute(_FORGET_DRAFTS, {"this": row["id"]})
@@ -443,10 +442,10 @@ def _done_before(
     person: Person,
     row: RowMapping,
     at: datetime,
-    key: str | None,
+    key: RequestKey | None,
 ) -> Completed:
     """Answer a repeated request, or say who was faster."""
-    if key is not None and row["closed_by"] == person.id and row["idempotency_key"] == key:
+    if row["closed_by"] == person.id and repeats.earlier(transaction.connection, person.id, key) == row["id"]:
         mine = (
             transaction.connection.execute(
                 select(tables.task)

@@ -136,8 +136,6 @@ instance = Table(
     Column("started_at", Instant, nullable=False),
     Column("started_by", Id),
     Column("ended_at", Instant),
-    Column("idempotency_key", String(200)),
-    UniqueConstraint("started_by", "idempotency_key"),
     Index(None, "matter_id"),
     Index(None, "process_key", "state"),
     Index(None, "business_key"),
@@ -180,12 +178,10 @@ task = Table(
     Column("data", Json),
     Column("closed_at", Instant),
     Column("closed_by", Id),
-    Column("idempotency_key", String(200)),
     Column("reminded_at", Instant),
     Index(None, "instance_id", "state"),
     Index(None, "matter_id", "element_id"),
     Index(None, "closed_by", "closed_at"),
-    UniqueConstraint("closed_by", "idempotency_key"),
 )
 # The inbox reads one short range of one of these, however many tasks are open.
 Index(
@@ -254,6 +250,19 @@ early_message = Table(
     Column("arrived_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Index(None, "message", "key"),
+)
+
+#: The names people's programs gave to their requests, and what each made: sent again, it is not done again.
+request_key = Table(
+    "request_key",
+    metadata,
+    Column("person_id", Id, primary_key=True),
+    Column("name", String(200), primary_key=True),
+    #: Digest of what the request said; none where it cannot be told.
+    Column("content", String(64)),
+    #: The instance, task or job.
+    Column("made_id", Id, nullable=False),
+    Column("used_at", Instant, nullable=False),
 )
 
 job = Table(

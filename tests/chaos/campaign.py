@@ -22,6 +22,7 @@ from service import history, instances, jobs, tasks
 from service.config import Settings
 from service.errors import AppError
 from service.identity.people import Person
+from service.repeats import RequestKey
 from service.store import procedure as tables
 from service.store.database import Database
 from service.system import System
@@ -75,7 +76,9 @@ def open_tasks(system: System, instance_id: str | None = None) -> list[tuple[str
 
 def complete(system: System, person: Person, task_id: str) -> None:
     """Complete a task with a key that is the task's own: the same request sent again."""
-    tasks.complete(system, person, task_id, data=ANSWER, opinion="同意", idempotency_key=f"key-{task_id}")
+    tasks.complete(
+        system, person, task_id, data=ANSWER, opinion="同意", request_key=RequestKey(f"key-{task_id}")
+    )
 
 
 def in_child(url: str, work: Callable[[System], None]) -> int:

@@ -297,3 +297,72 @@ def test_an_unknown_query_parameter_is_refused(api: Any) -> None:
     client, named = api
 
     assert client.get("/api/v1/tasks?colour=red", headers=named["head"]).status_code == 422
+
+
+def test_a_key_stands_for_one_request_and_its_content(api: Any) -> None:
+    client, named = api
+    key = {**named["employee"], "Idempotency-Key": "k-1"}
+    body = {"process": "leave", "data": REQUEST, "business_key": "L-1"}
+    first = client.post("/api/v1/instances", json=body, headers=key)
+    again = client.post("/api/v1/instances", json=dict(reversed(body.items())), headers=key)
+    other = client.post("/api/v1/instances", json={**body, "data": {**REQUEST, "days": 1}}, headers=key)
+
+    assert (first.status_code, again.status_code, other.status_code) == (201, 201, 422)
+    assert again.get_json() == first.get_json()
+    assert set(other.get_json()["fields"]) == {"Idempotency-Key"}
+    mine = {**named["head"], "Idempotency-Key": "k-1"}
+    (task,) = client.get("/api/v1/tasks", headers=named["head"]).get_json()["rows"]
+    path = f"/api/v1/tasks/{task['id']}"
+    assert (
+        client.post(
+            f"{path}/complete", json={"outcome": "correct", "opinion": "改"}, headers=mine
+        ).status_code
+        == 200
+    )
+    refused = client.post(f"{path}/complete", json={"outcome": "approve"}, headers=mine)
+    assert refused.status_code == 422
+    assert (
+        "another request"
+        in client.post(
+            f"{path}/complete", json={"outcome": "approve"}, headers={**mine, "Accept-Language": "en"}
+        ).get_json()["detail"]
+    )
+
+
+def test_a_key_of_another_task_completes_nothing(api: Any) -> None:
+    client, named = api
+    for _ in range(2):
+        client.post(
+            "/api/v1/instances", json={"process": "leave", "data": REQUEST}, headers=named["employee"]
+        )
+    first, second = client.get("/api/v1/tasks", headers=named["head"]).get_json()["rows"]
+    key = {**named["head"], "Idempotency-Key": "k"}
+
+    def approve(task: Any, headers: Any) -> int:
+        path = f"/api/v1/tasks/{task['id']}/complete"
+        return int(client.post(path, json={"outcome": "approve"}, headers=headers).status_code)
+
+    assert [approve(first, key), approve(second, key), approve(first, key)] == [200, 422, 200]
+    assert [one["id"] for one in client.get("/api/v1/tasks", headers=named["head"]).get_json()["rows"]] == [
+        second["id"]
+    ]
+
+
+def test_an_empty_key_is_none_and_a_long_one_is_refused(api: Any) -> None:
+    client, named = api
+
+    def start(key: str, business_key: str = "L") -> Any:
+        headers = {**named["employee"], "Idempotency-Key": key}
+        body = {"process": "leave", "data": REQUEST, "business_key": business_key}
+        return client.post("/api/v1/instances", json=body, headers=headers)
+
+    first, second = start(""), start("")
+    assert first.get_json()["instance_id"] != second.get_json()["instance_id"]
+    assert start("k" * 200).status_code == 201
+    assert (start("k" * 201).status_code, set(start("k" * 201).get_json()["fields"])) == (
+        422,
+        {"Idempotency-Key"},
+    )
+    assert start("", "b" * 200).status_code == 201
+    long = start("", "b" * 201)
+    assert (long.status_code, set(long.get_json()["fields"])) == (422, {"business_key"})

@@ -222,7 +222,9 @@ def test_every_document_a_matter_offers_can_be_opened(campaign: Campaign) -> Non
             assert answer.status_code == 200, address
             opened.add(address.split("/")[2].partition("?")[0] + answer.mimetype.rpartition(".")[2])
     assert opened == {"mattertext/html", "decisiontext/html", "filingsheet"}
-    filing = next(one for one in matters if "/documents/filing/" in visitor.get(f"/documents/matter/{one}").text)
+    filing = next(
+        one for one in matters if "/documents/filing/" in visitor.get(f"/documents/matter/{one}").text
+    )
     task = campaign.submission(filing, "county_filing")
     assert visitor.get(f"/documents/matter/{filing}/roster/{task}").status_code == 404
 

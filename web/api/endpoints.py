@@ -1,5 +1,7 @@
 """Declares endpoints once: their types check requests, shape answers and describe the API (OpenAPI 3.1)."""
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from service import __version__
 from service.errors import AppError, Conflict, Forbidden, Invalid, NotFound, Text, Unavailable
 from service.identity import tokens
 from service.identity.people import Person
+from service.repeats import LONGEST_NAME, RequestKey, request_key
 from service.system import System
 from web.context import current_system
 
@@ -41,7 +44,7 @@ class Call:
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Any
-    idempotency_key: str | None
+    request_key: RequestKey | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +135,21 @@ def _call(endpoint: Endpoint, path: Mapping[str, str]) -> Call:
             ),
             fields=dict.fromkeys(sorted(unknown), message),
         )
+    body = _body(endpoint)
     return Call(
         system=system,
         person=person,
         path=path,
         query=request.args.to_dict(),
-        body=_body(endpoint),
-        idempotency_key=request.headers.get("Idempotency-Key"),
+        body=body,
+        request_key=_request_key(body) if endpoint.idempotent else None,
     )
+
+
+def _request_key(body: Body) -> RequestKey | None:
+    """Return the request's key with a digest of what is asked: where, and the body whatever its spelling."""
+    said = json.dumps([request.method, request.path, body.model_dump(mode="json")], sort_keys=True)
+    return request_key(request.headers.get("Idempotency-Key"), hashlib.sha256(said.encode()).hexdigest())
 
 
 def _body(endpoint: Endpoint) -> Any:
@@ -231,8 +241,9 @@ def _operation(endpoint: Endpoint, answer: Any, body: Any) -> dict[str, object]:
             {
                 "name": "Idempotency-Key",
                 "in": "header",
-                "description": "The same key again gives the first answer",
-                "schema": {"type": "string", "maxLength": 200},
+                "description": "The same request with the same key again gives the first answer; another request with "
+                "it is refused (422)",
+                "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME},
             }
         )
     error = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

@@ -15,6 +15,9 @@ from service.paging import Page
 from service.tracing import HistoryEvent, InstanceState
 from web.api.endpoints import Body, Call, Endpoint, limit_of
 
+#: Longest business key, longest key of a message, longest name of a message.
+LONGEST_KEY, LONGEST_MESSAGE = 200, 120
+
 
 class Start(Body):
     """Start a process: `data` is its start form, `variables` need the duty of a process administrator."""
@@ -23,7 +26,8 @@ class Start(Body):
     data: dict[str, Any] = Field(default_factory=dict)
     variables: dict[str, Any] = Field(default_factory=dict)
     organisation_id: str | None = None
-    business_key: str | None = None
+    #: The caller's own name for the matter; several instances may have the same.
+    business_key: str | None = Field(default=None, max_length=LONGEST_KEY)
 
 
 class Reason(Body):
@@ -35,8 +39,8 @@ class Reason(Body):
 class Message(Body):
     """A message from outside; it starts processes that start on it and wakes instances that wait for it."""
 
-    message: str
-    key: str = ""
+    message: str = Field(min_length=1, max_length=LONGEST_MESSAGE)
+    key: str = Field(default="", max_length=LONGEST_KEY)
     payload: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -57,7 +61,7 @@ def _start(call: Call) -> Started:
         variables=body.variables,
         organisation_id=body.organisation_id,
         business_key=body.business_key,
-        idempotency_key=call.idempotency_key,
+        request_key=call.request_key,
     )
 
 

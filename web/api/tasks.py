@@ -123,7 +123,7 @@ def _complete(call: Call) -> Completed:
         outcome=body.outcome,
         data=body.data,
         opinion=body.opinion,
-        idempotency_key=call.idempotency_key,
+        request_key=call.request_key,
     )
 
 
@@ -134,7 +134,7 @@ def _return(call: Call) -> Completed:
         call.path["task_id"],
         element_id=call.body.element_id,
         reason=call.body.reason,
-        idempotency_key=call.idempotency_key,
+        request_key=call.request_key,
     )
 
 

@@ -12,6 +12,7 @@ from service import inbox, instances, matters
 from service.errors import AppError, Conflict, Forbidden, Invalid, Text
 from service.instances import StartForm
 from service.matters import DiagramStep, MatterRow
+from service.repeats import request_key
 from web.context import current_person, current_system
 from web.failures import field_errors, wants_json
 from web.forms import view as form_view
@@ -80,7 +81,7 @@ def begin(key: str) -> ResponseReturnValue:
             key,
             data=data,
             organisation_id=_organisation(),
-            idempotency_key=request.form.get("_key") or None,
+            request_key=request_key(request.form.get("_key")),
         )
     except Invalid as error:
         return _show(key, data, error), 422

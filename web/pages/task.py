@@ -12,6 +12,7 @@ from service import files, inbox, matters, tasks
 from service.errors import AppError, Conflict, Forbidden, Invalid, NotFound, Text
 from service.inbox import Shown, TaskView
 from service.matters import Diagram, MatterView
+from service.repeats import request_key
 from web.context import current_person, current_system
 from web.display import clock_time
 from web.failures import field_errors, wants_json
@@ -77,7 +78,7 @@ def complete(task_id: str) -> ResponseReturnValue:
             outcome=outcome,
             data=typed.data,
             opinion=typed.opinion or None,
-            idempotency_key=request.form.get("_key") or None,
+            request_key=request_key(request.form.get("_key")),
         )
     except (Invalid, Conflict, Forbidden) as error:
         return _again(view, typed, error)
@@ -192,7 +193,7 @@ def send_back(task_id: str) -> ResponseReturnValue:
             task_id,
             element_id=request.form.get("target", ""),
             reason=request.form.get("reason", ""),
-            idempotency_key=request.form.get("_key") or None,
+            request_key=request_key(request.form.get("_key")),
         )
     except (Invalid, Conflict) as error:
         return _return_form(_view(task_id), error), 422 if isinstance(error, Invalid) else 409
