@@ -1,4 +1,4 @@
-"""Error pages: what is wrong and what to do, in the reader's language, as a page or as JSON for scripts."""
+"""Errors: what is wrong and what to do, in the reader's language, as a page or as JSON for scripts and programs."""
 
 import logging
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from service.errors import AppError, Conflict, Forbidden, Invalid, NotFound, Text, Unavailable
+from web import problems
 from web.language import say
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,16 @@ HTTP_TEXTS: Mapping[int, Text] = {
         "上传的内容超过了允许的大小，没有保存。", "What was sent is larger than allowed; nothing was kept."
     ),
 }
+API_TEXTS: Mapping[int, Text] = {
+    404: Text(
+        "没有这个地址；所有地址见 openapi.json", "There is no such address; openapi.json lists them all"
+    ),
+    405: Text("这个地址不接受这种方法", "This address does not take that method"),
+    500: Text(
+        "系统出错，没有保存任何改动；请稍后重试，仍不行时把 X-Request-Id 告诉管理员",
+        "Something went wrong here and nothing was changed; try again, or give the X-Request-Id to an administrator",
+    ),
+}
 
 
 def install(app: Flask) -> None:
@@ -59,14 +70,8 @@ def wants_json() -> bool:
 
 
 def answer(error: AppError, status: int | None = None) -> Response:
-    """Return an application error as a page, or as JSON for our own scripts."""
-    code = status or status_of(error)
-    if wants_json():
-        fields = {key: say(text) for key, text in field_errors(error).items()}
-        reply = jsonify(text=say(error.text), fields=fields)
-        reply.status_code = code
-        return reply
-    return _page(code, error.text)
+    """Return an application error, as a page or as JSON."""
+    return _reply(status or status_of(error), error.text, error)
 
 
 def field_errors(error: AppError) -> Mapping[str, Text]:
@@ -85,11 +90,12 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     text = HTTP_TEXTS.get(
         error.code, Text("请求没有被接受，没有执行任何操作。", "The request was refused; nothing was done.")
     )
-    if wants_json():
-        reply = jsonify(text=say(text), fields={})
-        reply.status_code = error.code
-        return reply
-    return _page(error.code, text)
+    reply = _reply(error.code, text)
+    for name, value in error.get_headers(request.environ):
+        # What the page may be asked by, for one; what it is written in was decided above.
+        if name != "Content-Type":
+            reply.headers[name] = value
+    return reply
 
 
 def _crashed(error: Exception) -> ResponseReturnValue:
@@ -98,11 +104,21 @@ def _crashed(error: Exception) -> ResponseReturnValue:
         "这不是您的错。没有保存任何改动；请稍后重试，仍不行时把下面的编号告诉管理员。",
         "This is not your fault. Nothing was changed; try again, or give the number below to an administrator.",
     )
+    return _reply(500, text)
+
+
+def _reply(status: int, text: Text, error: AppError | None = None) -> Response:
+    """Return an error as who asked can read it: a program of others, a script of ours, a person."""
+    if problems.asked_for():
+        if error is None:
+            return problems.problem(status, API_TEXTS.get(status, text))
+        return problems.problem(status, error.text, error.facts)
     if wants_json():
-        reply = jsonify(text=say(text), fields={})
-        reply.status_code = 500
+        fields = field_errors(error) if error is not None else {}
+        reply = jsonify(text=say(text), fields={key: say(one) for key, one in fields.items()})
+        reply.status_code = status
         return reply
-    return _page(500, text)
+    return _page(status, text)
 
 
 def _page(status: int, text: Text) -> Response:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
+from service import inbox
 from service.identity import tokens
 from service.system import System
 from tests.town import add_organisation, add_person, deploy
@@ -243,10 +244,12 @@ REQUEST = {"kind": "annual", "days": 2, "from_day": "2027-01-04", "reason": "事
 def test_without_a_token_nothing_is_told(api: Any) -> None:
     client, _ = api
 
-    answer = client.get("/api/v1/tasks")
+    for headers in ({}, {"Authorization": "Bearer clv_wrong"}, {"Authorization": "Basic YTpi"}):
+        answer = client.get("/api/v1/tasks", headers=headers)
 
-    assert answer.status_code == 403
-    assert answer.content_type == "application/problem+json"
+        assert answer.status_code == 401
+        assert answer.content_type == "application/problem+json"
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_wrong_fields_are_named_and_nothing_is_written(api: Any) -> None:
@@ -366,3 +369,31 @@ def test_an_empty_key_is_none_and_a_long_one_is_refused(api: Any) -> None:
     assert start("", "b" * 200).status_code == 201
     long = start("", "b" * 201)
     assert (long.status_code, set(long.get_json()["fields"])) == (422, {"business_key"})
+
+
+def test_every_error_of_the_api_is_a_problem_and_no_page(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, named = api
+    head = named["head"]
+    monkeypatch.setattr(inbox, "open_tasks", lambda *_, **__: 1 / 0)
+    client.application.config["MAX_CONTENT_LENGTH"] = 1000
+    large = {"message": "x", "payload": {"x": "x" * 2000}}
+    answers = {
+        404: [
+            client.get("/api/v1/nothing"),
+            client.get("/api/v1/tasks/", headers=head),
+            client.get("/api/v2/tasks"),
+        ],
+        405: [client.delete("/api/v1/tasks", headers=head)],
+        413: [client.post("/api/v1/messages", json=large, headers=head)],
+        500: [client.get("/api/v1/tasks", headers=head)],
+    }
+
+    for status, given in answers.items():
+        for one in given:
+            assert (one.status_code, one.content_type) == (status, "application/problem+json")
+            assert one.get_json()["status"] == status
+            assert one.get_json()["detail"]
+            assert "Set-Cookie" not in one.headers
+            assert one.headers["X-Request-Id"]
+    assert "GET" in answers[405][0].headers["Allow"]
+    assert client.get("/nothing").mimetype == "text/html"

@@ -13,20 +13,17 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.json_schema import models_json_schema
 
 from service import __version__
-from service.errors import AppError, Conflict, Forbidden, Invalid, NotFound, Text, Unavailable
+from service.errors import Forbidden, Invalid, Text
 from service.identity import tokens
 from service.identity.people import Person
 from service.repeats import LONGEST_NAME, RequestKey, request_key
 from service.system import System
 from web.context import current_system
+from web.problems import problem
 
-STATUS: Mapping[type[AppError], int] = {
-    Invalid: 422,
-    NotFound: 404,
-    Forbidden: 403,
-    Conflict: 409,
-    Unavailable: 503,
-}
+
+class Anonymous(Forbidden):
+    """Nobody knows who calls: the personal token is missing, wrong or over."""
 
 
 class Body(BaseModel):
@@ -70,9 +67,10 @@ def register(api: Blueprint, endpoint: Endpoint) -> None:
 
     def view(**path: str) -> Response:
         try:
-            result = endpoint.run(_call(endpoint, path))
-        except AppError as error:
-            return problem(error)
+            call = _call(endpoint, path)
+        except Anonymous as error:
+            return problem(401, error.text)
+        result = endpoint.run(call)
         if adapter is None:
             return Response(status=204)
         return Response(
@@ -86,40 +84,13 @@ def register(api: Blueprint, endpoint: Endpoint) -> None:
     api.add_url_rule(rule, name, view, methods=[endpoint.method])
 
 
-def problem(error: AppError) -> Response:
-    """Return an error as RFC 9457 problem details, in the language the client accepts."""
-    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
-    language = "en" if request.accept_languages.best_match(["zh", "en"]) == "en" else "zh"
-    facts = {name: _plain(value, language) for name, value in error.facts.items()}
-    if isinstance(facts.get("problems"), list) and language == "en":
-        facts["problems"] = [{**one, "text": one["text_en"]} for one in facts["problems"]]
-    content = {
-        **facts,
-        "type": "about:blank",
-        "title": type(error).__name__,
-        "status": status,
-        "detail": error.text.in_language(language),
-    }
-    return Response(orjson.dumps(content), status=status, content_type="application/problem+json")
-
-
-def _plain(value: Any, language: str) -> Any:
-    if isinstance(value, Text):
-        return value.in_language(language)
-    if isinstance(value, Mapping):
-        return {str(name): _plain(one, language) for name, one in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(one, language) for one in value]
-    return value
-
-
 def _call(endpoint: Endpoint, path: Mapping[str, str]) -> Call:
     system = current_system()
     header = request.headers.get("Authorization", "")
     scheme, _, secret = header.partition(" ")
     person = tokens.authenticate(system, secret.strip()) if scheme.lower() == "bearer" else None
     if person is None:
-        raise Forbidden(
+        raise Anonymous(
             Text(
                 "请在 Authorization: Bearer 中提供有效的个人令牌",
                 "Give a valid personal token in Authorization: Bearer",
