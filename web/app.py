@@ -8,7 +8,7 @@ from flask_login import current_user
 
 from service.errors import AppError
 from service.system import System
-from web import assets, display, failures, language, navigation, security, signed_in, year
+from web import assets, display, door, failures, language, navigation, security, signed_in, year
 from web.context import current_person, installation, now
 from web.pages import (
     admin,
@@ -34,6 +34,7 @@ def create_app(system: System, *, options: Mapping[str, Any] | None = None) -> F
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.config.update(options or {})
     security.install(app, system.settings)
+    door.install(app)
     app.config.update(options or {})
     language.install(app)
     display.install(app)

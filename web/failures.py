@@ -45,6 +45,9 @@ API_TEXTS: Mapping[int, Text] = {
         "没有这个地址；所有地址见 openapi.json", "There is no such address; openapi.json lists them all"
     ),
     405: Text("这个地址不接受这种方法", "This address does not take that method"),
+    415: Text(
+        "请以 Content-Type: application/json 发送 JSON", "Send JSON, with Content-Type: application/json"
+    ),
     500: Text(
         "系统出错，没有保存任何改动；请稍后重试，仍不行时把 X-Request-Id 告诉管理员",
         "Something went wrong here and nothing was changed; try again, or give the X-Request-Id to an administrator",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -222,7 +223,17 @@ def test_a_broken_diagram_is_refused_with_file_line_and_element(
 
 @pytest.fixture
 def api(system: System) -> Any:
-    """A test client with a deployed procedure and two people's tokens."""
+    """A test client with a deployed procedure and three people's tokens."""
+    return open_api(system)
+
+
+@pytest.fixture
+def sqlite_api(sqlite_system: System) -> Any:
+    """The same on SQLite alone, for what cannot differ between databases."""
+    return open_api(sqlite_system)
+
+
+def open_api(system: System) -> Any:
     deploy(system, LEAVE)
     with system.database.write() as connection:
         bureau = add_organisation(connection, "B1")
@@ -397,3 +408,104 @@ def test_every_error_of_the_api_is_a_problem_and_no_page(api: Any, monkeypatch: 
             assert one.headers["X-Request-Id"]
     assert "GET" in answers[405][0].headers["Allow"]
     assert client.get("/nothing").mimetype == "text/html"
+
+
+NUL = [
+    ("GET", "/api/v1/tasks/a%00b", None, "task_id"),
+    ("GET", "/api/v1/tasks?search=a%00b", None, "search"),
+    ("GET", "/api/v1/matters?unit=%00", None, "unit"),
+    (
+        "POST",
+        "/api/v1/instances",
+        {"process": "leave", "data": REQUEST, "business_key": "a\0"},
+        "business_key",
+    ),
+    ("POST", "/api/v1/instances", {"process": "leave", "data": {**REQUEST, "reason": "a\0"}}, "data.reason"),
+    ("POST", "/api/v1/instances", {"process": "leave", "data": {"a\0b": 1}}, "data"),
+    ("POST", "/api/v1/tasks/x/complete", {"outcome": "approve", "opinion": "\0"}, "opinion"),
+    ("POST", "/api/v1/tasks/x/hand-over", {"to": "x", "reason": "\0"}, "reason"),
+    ("PUT", "/api/v1/tasks/x/draft", {"data": {"rows": [{"name": "\0"}]}}, "data.rows.0.name"),
+    ("POST", "/api/v1/messages", {"message": "x", "payload": {"a": {"b": "\0"}}}, "payload.a.b"),
+    ("POST", "/api/v1/organisations", {"code": "X", "name": "\0", "kind": "bureau"}, "name"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "field"), NUL)
+def test_what_no_database_keeps_is_refused_by_name(
+    api: Any, method: str, path: str, body: Any, field: str
+) -> None:
+    client, named = api
+
+    answer = client.open(path, method=method, json=body, headers=named["head"])
+
+    assert (answer.status_code, list(answer.get_json()["fields"])) == (422, [field])
+
+
+def test_names_of_uploaded_parts_are_looked_at_too(api: Any) -> None:
+    client, named = api
+    for name in ("/api/v1/files", "/api/v1/deployments/check"):
+        head = (
+            b'--B\r\nContent-Disposition: form-data; name="file"; filename="a\0b.txt"\r\n\r\nx\r\n--B--\r\n'
+        )
+        answer = client.post(
+            name, data=head, content_type="multipart/form-data; boundary=B", headers=named["head"]
+        )
+        assert (answer.status_code, list(answer.get_json()["fields"])) == (422, ["file"])
+
+
+@pytest.mark.parametrize(
+    ("content", "field", "said"),
+    [
+        (b'{"process": "leave", "process": "leave"}', "process", "twice"),
+        (b'{"process": "leave", "data": {"days": 1, "days": 2}}', "days", "twice"),
+        (b'{"process": "leave", "data": {"days": NaN}}', "data.days", "finite"),
+        (b'{"process": "leave", "data": {"days": 1e999}}', "data.days", "finite"),
+        (b'{"process": "leave", "data": {"days": 9007199254740993}}', "data.days", "too large"),
+        (b'{"process": "leave", "data": {"days": ' + b"9" * 5000 + b"}}", "body", "JSON"),
+        (
+            b'{"process": "leave", "data": {"a": ' + b"[" * 150 + b"]" * 150 + b"}}",
+            "data.a",
+            "deep",
+        ),
+        (b"[" * 100_000, "body", "JSON"),
+        (b'{"process": ', "body", "JSON"),
+        (b'{"process": "\xff"}', "body", "UTF-8"),
+        (b"[]", "body", "object"),
+        (b"null", "body", "object"),
+        (rb'{"process": "\ud800"}', "process", "surrogate"),
+        (b"{}", "process", "Required"),
+        (b'{"process": 5}', "process", "text"),
+        (b'{"process": "leave", "data": []}', "data", "object"),
+        (b'{"process": "leave", "colour": "red"}', "colour", "business_key"),
+    ],
+)
+def test_a_body_that_is_wrong_says_where_and_what_to_write_in_both_languages(
+    sqlite_api: Any, content: bytes, field: str, said: str
+) -> None:
+    client, named = sqlite_api
+
+    def send(language: str) -> Any:
+        headers = {**named["employee"], "Accept-Language": language}
+        return client.post(
+            "/api/v1/instances", data=content, content_type="application/json", headers=headers
+        )
+
+    english, chinese = send("en").get_json(), send("zh").get_json()
+    assert english["status"] == 422
+    assert list(english["fields"]) == list(chinese["fields"]) == [field]
+    assert said in english["fields"][field]
+    assert re.search("[一-鿿]", chinese["fields"][field])
+
+
+def test_a_body_of_another_kind_than_json_is_not_read(sqlite_api: Any) -> None:
+    client, named = sqlite_api
+    body = json.dumps({"process": "leave", "data": REQUEST})
+
+    for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+        answer = client.post("/api/v1/instances", data=body, content_type=kind, headers=named["employee"])
+        assert (answer.status_code, answer.content_type) == (415, "application/problem+json")
+    kind = "application/json; charset=utf-8"
+    assert (
+        client.post("/api/v1/instances", data=body, content_type=kind, headers=named["employee"]).status_code
+        == 201
+    )

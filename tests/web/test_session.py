@@ -139,3 +139,20 @@ def test_a_form_sent_after_the_sign_in_is_over_says_how_to_go_on(sqlite_desk: De
     assert answer.status_code == 401
     assert "填写的内容还在" in answer.text
     assert visitor.post("/sign-out").status_code == 302
+
+
+def test_what_no_database_keeps_is_refused_on_pages_too(desk: Desk) -> None:
+    stranger = desk.visitor()
+    stranger.get("/sign-in")
+    answers = [
+        stranger.get("/verify/title/a%00b"),
+        stranger.get("/verify/?q=a%00b"),
+        stranger.get("/no%00where"),
+        stranger.post("/sign-in", {"login": "a\0b", "password": "x"}),
+        stranger.post("/sign-in", {"login\0": "a", "password": "x"}),
+    ]
+    visitor = desk.visitor(desk.clerk)
+    visitor.get("/start/desk")
+    answers.append(visitor.post("/start/desk", {"subject": "节\0水", "urgency": "urgent"}))
+    for one in answers:
+        assert (one.status_code, "NUL" in one.text) == (422, True)

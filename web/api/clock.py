@@ -7,7 +7,8 @@ from service import jobs
 from service.errors import Forbidden, Invalid, Text
 from service.identity import duties
 from service.jobs import Fired
-from web.api.endpoints import Body, Call, Endpoint
+from web.api.endpoints import Call, Endpoint
+from web.api.reading import Body
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, Response, request
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from service import __version__
@@ -18,18 +18,14 @@ from service.identity import tokens
 from service.identity.people import Person
 from service.repeats import LONGEST_NAME, RequestKey, request_key
 from service.system import System
+from web import door
+from web.api.reading import Body, read_body
 from web.context import current_system
 from web.problems import problem
 
 
 class Anonymous(Forbidden):
     """Nobody knows who calls: the personal token is missing, wrong or over."""
-
-
-class Body(BaseModel):
-    """Base of request bodies: an unknown field is refused by name."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +102,16 @@ def _call(endpoint: Endpoint, path: Mapping[str, str]) -> Call:
             ),
             fields=dict.fromkeys(sorted(unknown), message),
         )
-    body = _body(endpoint)
+    if endpoint.multipart:
+        door.look_at_form()
+    body = read_body(endpoint.body) if endpoint.body is not None else None
     return Call(
         system=system,
         person=person,
         path=path,
         query=request.args.to_dict(),
         body=body,
-        request_key=_request_key(body) if endpoint.idempotent else None,
+        request_key=_request_key(body) if endpoint.idempotent and body is not None else None,
     )
 
 
@@ -121,22 +119,6 @@ def _request_key(body: Body) -> RequestKey | None:
     """Return the request's key with a digest of what is asked: where, and the body whatever its spelling."""
     said = json.dumps([request.method, request.path, body.model_dump(mode="json")], sort_keys=True)
     return request_key(request.headers.get("Idempotency-Key"), hashlib.sha256(said.encode()).hexdigest())
-
-
-def _body(endpoint: Endpoint) -> Any:
-    if endpoint.body is None:
-        return None
-    try:
-        return endpoint.body.model_validate_json(request.get_data() or b"{}")
-    except ValidationError as error:
-        fields = {
-            ".".join(str(part) for part in one["loc"]) or "body": Text(one["msg"], one["msg"])
-            for one in error.errors(include_url=False)
-        }
-        where = ", ".join(fields)
-        raise Invalid(
-            Text(f"请求内容不符合要求：{where}", f"The request body is not valid: {where}"), fields=fields
-        ) from error
 
 
 def limit_of(query: Mapping[str, str]) -> int:

@@ -13,7 +13,8 @@ from service.instances import Started
 from service.matters import MatterRow, MatterView
 from service.paging import Page
 from service.tracing import HistoryEvent, InstanceState
-from web.api.endpoints import Body, Call, Endpoint, limit_of
+from web.api.endpoints import Call, Endpoint, limit_of
+from web.api.reading import Body
 
 #: Longest business key, longest key of a message, longest name of a message.
 LONGEST_KEY, LONGEST_MESSAGE = 200, 120

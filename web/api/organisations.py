@@ -13,8 +13,9 @@ from service.identity.organisations import Organisation
 from service.identity.people import Membership, Person
 from service.instances import Startable, startable
 from service.paging import Page
-from web.api.endpoints import Body, Call, Endpoint, limit_of
+from web.api.endpoints import Call, Endpoint, limit_of
 from web.api.instances import PAGE
+from web.api.reading import Body
 
 
 @dataclass(frozen=True, slots=True)

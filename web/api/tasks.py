@@ -14,8 +14,9 @@ from service.form_description import FormDescription, describe
 from service.inbox import TaskRow
 from service.paging import Page
 from service.tasks import Candidate, Completed, ReturnTarget
-from web.api.endpoints import Body, Call, Endpoint, limit_of
+from web.api.endpoints import Call, Endpoint, limit_of
 from web.api.instances import PAGE
+from web.api.reading import Body
 
 
 @dataclass(frozen=True, slots=True)
