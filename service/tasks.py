@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -23,6 +24,11 @@ from service.store import procedure as tables
 from service.store.database import Transaction
 from service.submissions import Submission
 from service.system import System
+
+#: Where a draft keeps the opinion beside the form's fields; no field can be called so.
+DRAFT_OPINION = "_opinion"
+#: Largest draft, in bytes; a full roster of 500 rows stays below.
+LARGEST_DRAFT = 1024 * 1024
 
 # Built once: a completion runs these, and building costs more than running them.
 _THIS = tables.task.c.id == bindparam("this")
@@ -224,13 +230,17 @@ def candidates(system: System, person: Person, task_id: str) -> list[Candidate]:
 
 
 def save_draft(system: System, person: Person, task_id: str, data: Mapping[str, Any]) -> datetime:
-    """Keep what a person has typed so far, unchecked; returns when. Only for who may do the task."""
+    """Keep what a person has typed so far, its values unchecked; returns when. Only for who may do the task.
+
+    It holds fields of the task's form and, under `DRAFT_OPINION`, the opinion. Raises `Invalid` for anything else.
+    """
     with system.database.write() as connection:
         row = _read(system, connection, person, task_id)
         if row["state"] != "open" or not may_do(person, row):
             raise Conflict(
                 Text("任务已不在您手上，草稿未保存", "The task is no longer yours; the draft was not kept")
             )
+        _check_draft(system, connection, row, data)
         at = system.now(connection)
         kept = tables.task_draft
         mine = (kept.c.task_id == task_id) & (kept.c.person_id == person.id)
@@ -239,6 +249,37 @@ def save_draft(system: System, person: Person, task_id: str, data: Mapping[str, 
                 insert(kept).values(task_id=task_id, person_id=person.id, data=dict(data), saved_at=at)
             )
         return at
+
+
+def _check_draft(system: System, connection: Connection, row: RowMapping, data: Mapping[str, Any]) -> None:
+    known = {DRAFT_OPINION}
+    if row["form"] is not None:
+        deployment_id = connection.scalar(
+            select(tables.instance.c.deployment_id).where(tables.instance.c.id == row["instance_id"])
+        )
+        known |= system.procedure(connection, str(deployment_id)).forms[row["form"]].entries.keys()
+    wrong = {
+        name: Text(f"表单没有字段 {name}", f"The form has no field {name}")
+        for name in data
+        if name not in known
+    }
+    if not isinstance(data.get(DRAFT_OPINION, ""), str):
+        wrong[DRAFT_OPINION] = Text("应为文字", "Must be text")
+    if wrong:
+        raise Invalid(next(iter(wrong.values())), fields=wrong)
+    try:
+        size = len(orjson.dumps(dict(data)))
+    except TypeError as error:
+        message = Text(
+            "含有无法保存的数值或嵌套过深", "Holds a number that cannot be kept, or is nested too deep"
+        )
+        raise Invalid(message, fields={"data": message}) from error
+    if size > LARGEST_DRAFT:
+        message = Text(
+            f"草稿超过 {LARGEST_DRAFT // 1024} KB，没有保存",
+            f"The draft is larger than {LARGEST_DRAFT // 1024} KB and was not kept",
+        )
+        raise Invalid(message, fields={"data": message})
 
 
 @dataclass(frozen=True, slots=True)

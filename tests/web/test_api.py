@@ -509,3 +509,34 @@ def test_a_body_of_another_kind_than_json_is_not_read(sqlite_api: Any) -> None:
         client.post("/api/v1/instances", data=body, content_type=kind, headers=named["employee"]).status_code
         == 201
     )
+
+
+@pytest.mark.parametrize("limit", ["²", "٣", "１２", "0", "201", "-1", "1.5", "", "9" * 5000])
+def test_a_page_has_between_one_and_two_hundred_rows(sqlite_api: Any, limit: str) -> None:
+    client, named = sqlite_api
+
+    answer = client.get("/api/v1/tasks", query_string={"limit": limit}, headers=named["head"])
+
+    assert (answer.status_code, list(answer.get_json()["fields"])) == (422, ["limit"])
+
+
+def test_a_draft_holds_fields_of_its_form_and_no_more_than_a_form_can(api: Any) -> None:
+    client, named = api
+    client.post("/api/v1/instances", json={"process": "leave", "data": REQUEST}, headers=named["employee"])
+    (task,) = client.get("/api/v1/tasks", headers=named["head"]).get_json()["rows"]
+    path = f"/api/v1/tasks/{task['id']}"
+
+    def keep(data: Any) -> Any:
+        return client.put(f"{path}/draft", json={"data": data}, headers=named["head"])
+
+    assert keep({"remark": "先看", "_opinion": "同意"}).status_code == 200
+    for wrong, field in (
+        ({"colour": "red"}, "colour"),
+        ({"_opinion": 1}, "_opinion"),
+        ({"remark": "x" * 2_000_000}, "data"),
+        ({"remark": 10**20}, "data.remark"),
+    ):
+        answer = keep(wrong)
+        assert (answer.status_code, list(answer.get_json()["fields"])) == (422, [field])
+    kept = client.get(path, headers=named["head"]).get_json()
+    assert kept["data"]["remark"] == "先看"

@@ -16,6 +16,7 @@ from service import __version__
 from service.errors import Forbidden, Invalid, Text
 from service.identity import tokens
 from service.identity.people import Person
+from service.paging import LARGEST_PAGE
 from service.repeats import LONGEST_NAME, RequestKey, request_key
 from service.system import System
 from web import door
@@ -122,10 +123,11 @@ def _request_key(body: Body) -> RequestKey | None:
 
 
 def limit_of(query: Mapping[str, str]) -> int:
-    """Return the page size asked for (1 to 200, default 50). Raises `Invalid`."""
+    """Return the page size asked for (1 to `LARGEST_PAGE`, default 50). Raises `Invalid`."""
     raw = query.get("limit", "50")
-    if not raw.isdigit() or not 1 <= int(raw) <= 200:
-        message = Text("limit 须为 1 至 200", "limit must be 1 to 200")
+    # Not `isdigit`: ² is a digit, and no number.
+    if not re.fullmatch("[0-9]{1,3}", raw) or not 1 <= int(raw) <= LARGEST_PAGE:
+        message = Text(f"limit 须为 1 至 {LARGEST_PAGE}", f"limit must be 1 to {LARGEST_PAGE}")
         raise Invalid(message, fields={"limit": message})
     return int(raw)
 

@@ -66,7 +66,7 @@ class HandOver(Body):
 
 
 class Draft(Body):
-    """What has been filled in so far."""
+    """What has been filled in so far: fields of the task's form, and the opinion as `_opinion`."""
 
     data: dict[str, Any]
 

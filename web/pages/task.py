@@ -26,9 +26,6 @@ from web.pages.inbox import FILTERS, filters, next_task, task_list
 page = Blueprint("task", __name__)
 page.app_template_global("total")(form_view.total_text)
 
-#: Where a draft keeps the opinion beside the form's fields; no field can be called so.
-OPINION = "_opinion"
-
 
 @dataclass(frozen=True, slots=True)
 class Typed:
@@ -41,7 +38,7 @@ class Typed:
     @property
     def draft(self) -> dict[str, Any]:
         """Both together, as a draft keeps them."""
-        return {**self.data, OPINION: self.opinion} if self.opinion else dict(self.data)
+        return {**self.data, tasks.DRAFT_OPINION: self.opinion} if self.opinion else dict(self.data)
 
 
 @page.get("/tasks/<task_id>")
@@ -311,7 +308,7 @@ def _render(view: TaskView, *, typed: Typed | None = None, error: AppError | Non
     lost = typed is not None and "complete" not in view.may
     errors = field_errors(error) if error is not None else {}
     data = dict(view.data) if typed is None or lost else typed.data
-    opinion = typed.opinion if typed is not None else str(data.pop(OPINION, ""))
+    opinion = typed.opinion if typed is not None else str(data.pop(tasks.DRAFT_OPINION, ""))
     form = _form(view, data, errors) if view.form is not None else None
     kept = (
         _form(view, typed.data, {}, writable=False)
