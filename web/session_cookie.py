@@ -1,7 +1,5 @@
 """The sign-in's cookie: opaque, for us only; the session itself lives on the server and can be ended there."""
 
-from urllib.parse import urlsplit
-
 from flask import Response, current_app, request, url_for
 
 NAME = "chuanglv_session"
@@ -31,8 +29,14 @@ def forget(answer: Response) -> None:
 
 def safe_target(target: str | None) -> str:
     """Return `target` when it is a page of ours, else the start page: no one is sent elsewhere from here."""
-    if target is not None and target.startswith("/") and not target.startswith(("//", "/\\")):
-        parts = urlsplit(target)
-        if not parts.scheme and not parts.netloc and "\\" not in target:
-            return target
+    if (
+        target is not None
+        and target.startswith("/")
+        # A browser takes //host, and a backslash for a slash.
+        and not target.startswith("//")
+        and "\\" not in target
+        # A line break would end the header in which the address stands.
+        and target.isprintable()
+    ):
+        return target
     return url_for("start.home")

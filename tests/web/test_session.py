@@ -35,14 +35,26 @@ def test_signing_in_leads_to_the_page_that_was_asked_for(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example"]
+    "target",
+    [
+        "https://elsewhere.example/",
+        "//elsewhere.example",
+        "/\\elsewhere.example",
+        "//[",
+        "/inbox\r\nX-Made-Up: 1",
+        "/inbox\n",
+        "/\t/elsewhere.example",
+    ],
 )
 def test_signing_in_never_leads_elsewhere(sqlite_desk: Desk, target: str) -> None:
     password = _with_password(sqlite_desk)
     visitor = sqlite_desk.visitor()
     visitor.get("/sign-in")
     answer = visitor.post("/sign-in", {"login": "张三", "password": password, "next": target})
-    assert answer.location == "/"
+    assert (answer.status_code, answer.location) == (303, "/")
+    assert "chuanglv_session=" in answer.headers["Set-Cookie"]
+    choice = visitor.get("/language/en", query_string={"next": target})
+    assert (choice.status_code, choice.location) == (302, "/")
 
 
 @pytest.mark.parametrize("login", ["张三", "nobody"])
