@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import RowMapping, delete, func, select, update
@@ -25,6 +25,9 @@ LEASE = timedelta(seconds=90)
 FIRST_BACKOFF = timedelta(seconds=5)
 #: A worker that hears nothing looks for due work this often (seconds).
 POLL_SECONDS = 1.0
+#: How far the clock may be moved at once, and where it ends: it never goes back, and no rule reaches further.
+LONGEST_MOVE = timedelta(days=20 * 366)
+CLOCK_ENDS = datetime(2200, 1, 1, tzinfo=UTC)
 #: Jobs taken at once.
 BATCH = 20
 
@@ -131,7 +134,7 @@ def next_event(system: System) -> datetime | None:
 def advance_clock(system: System, to: datetime) -> list[Fired]:
     """Move the clock to `to`, doing on the way everything that falls due, each at its own instant, in order.
 
-    Raises `Conflict` where the clock is real and `Invalid` when `to` is not in the future.
+    Raises `Conflict` where the clock is real and `Invalid` when `to` is not in the future or too far in it.
     """
     fired: list[Fired] = []
     with system.moving_clock():
@@ -149,6 +152,12 @@ def advance_clock(system: System, to: datetime) -> list[Fired]:
                 Text("只能向前调整时钟", "The clock can only be moved forward"),
                 fields={"to": Text("须晚于当前时间", "Must be later than now")},
             )
+        if to > min(start + LONGEST_MOVE, CLOCK_ENDS):
+            message = Text(
+                f"一次最多推进二十年，且不得到 {CLOCK_ENDS.year} 年",
+                f"At most twenty years at a time, and never into {CLOCK_ENDS.year}",
+            )
+            raise Invalid(message, fields={"to": message})
         while (due := next_event(system)) is not None and due <= to:
             at = max(due, start)
             if at > start:

@@ -17,7 +17,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from service import inbox
-from service.identity import tokens
+from service.identity import duties, tokens
 from service.system import System
 from tests.town import add_organisation, add_person, deploy
 from web.app import create_app
@@ -540,3 +540,27 @@ def test_a_draft_holds_fields_of_its_form_and_no_more_than_a_form_can(api: Any) 
         assert (answer.status_code, list(answer.get_json()["fields"])) == (422, [field])
     kept = client.get(path, headers=named["head"]).get_json()
     assert kept["data"]["remark"] == "先看"
+
+
+def test_the_clock_is_not_moved_beyond_what_the_calendar_knows(
+    sqlite_api: Any, sqlite_system: System
+) -> None:
+    client, _ = sqlite_api
+    add_person(sqlite_system, "keeper", (duties.ADMINISTRATOR, None))
+    token = tokens.create_by_command(sqlite_system, "keeper", label="t", days=1)
+    keeper = {"Authorization": f"Bearer {token}"}
+
+    def now() -> str:
+        return str(client.get("/api/v1/clock", headers=keeper).get_json()["now"])[:10]
+
+    before = now()
+    for far in ("9999-12-31T23:59:59Z", "2190-01-01T00:00:00+08:00", "0001-01-01T00:00:00+14:00"):
+        answer = client.post("/api/v1/clock", json={"to": far}, headers=keeper)
+        assert (answer.status_code, list(answer.get_json()["fields"])) == (422, ["to"])
+    assert now() == before
+    for year in range(2040, 2200, 19):
+        there = {"to": f"{year}-01-01T00:00:00Z"}
+        assert client.post("/api/v1/clock", json=there, headers=keeper).status_code == 200
+    end = client.post("/api/v1/clock", json={"to": "2200-01-02T00:00:00Z"}, headers=keeper)
+    assert end.status_code == 422
+    assert client.get("/api/v1/tasks", headers=keeper).status_code == 200
