@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
 
 from service.engine.fields import Field
+from service.engine.patterns import LONGEST_TEXT
 from service.errors import Text
 
 CITY_TIME = ZoneInfo("Asia/Shanghai")
@@ -176,8 +177,7 @@ def _check_text(field: Field, value: str, *, partial: bool) -> None:
         raise Wrong("不是有效的电子邮箱地址", "Not an e-mail address")
     if field.format == "phone" and not _PHONE.match(value):
         raise Wrong("不是有效的电话号码", "Not a telephone number")
-    # A text so long that a pattern could be slow on it is no match.
-    if field.pattern is not None and (len(value) > 1000 or not re.fullmatch(field.pattern, value)):
+    if field.pattern is not None and (len(value) > LONGEST_TEXT or not re.fullmatch(field.pattern, value)):
         raise Wrong("格式不符合要求", "Does not have the required format")
 
 

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import Any, Literal, cast
 
+from service.engine import patterns
 from service.engine.expressions import Expression, ExpressionError, compile_expression
 from service.engine.fields import (
     Column,
@@ -113,7 +114,6 @@ _RESERVED = frozenset(
 )
 _SOURCE = re.compile(r"([a-z][a-z0-9_.]*)(?::(.{1,200}))?\Z")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB)?\Z", re.IGNORECASE)
-_NESTED_REPEAT = re.compile(r"\([^()]*[*+}][^()]*\)\s*[*+{]")
 _NAMED = re.compile(r'"(key|path|id)"\s*:\s*"([^"\\]{1,120})"')
 _TAG = re.compile(r"<\s*/?\s*[A-Za-z!]")
 
@@ -501,21 +501,12 @@ class _Reader:
         pattern = checks.get("pattern")
         if not pattern:
             return None
-        try:
-            if not isinstance(pattern, str) or len(pattern) > 200 or _NESTED_REPEAT.search(pattern):
-                raise re.error("too costly")
-            re.compile(pattern)
-        except (re.error, RecursionError, OverflowError) as error:
-            self.report(
-                "form.pattern",
-                key,
-                Text(
-                    f"pattern 不能使用（{error}）：须是不超过 200 字的正则表达式，重复不得嵌套",
-                    f"Unusable `pattern` ({error}): at most 200 characters and no nested repetition",
-                ),
-            )
+        wrong = patterns.mistake(pattern)
+        if wrong is not None:
+            text = Text(f"pattern 不能使用：{wrong.zh}", f"Unusable `pattern`: {wrong.en}")
+            self.report("form.pattern", key, text)
             return None
-        return pattern
+        return str(pattern)
 
     def _accept(self, component: dict[str, Any], key: str) -> tuple[str, ...]:
         accept = component.get("accept")

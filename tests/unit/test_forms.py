@@ -1,6 +1,7 @@
 """What a form file may say, and what is accepted of what people fill in."""
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,6 +129,60 @@ class TestFormFile:
         if "key" in wrong:
             assert problems[0].element == wrong["key"]
             assert problems[0].line is not None
+
+    @pytest.mark.parametrize(
+        "pattern",
+        [
+            "(a|aa)+b",
+            "(a|a)*b",
+            "(a?)*b",
+            "(a*)*",
+            "((a{0,9}){0,9}){0,9}b",
+            "a*a*a*a*a*b",
+            ".*.*.*x",
+            "a?" * 40 + "b",
+            "(?:a|b|ab){1,30}c",
+            "(a*)\\1b",
+            "(?=a+)+b",
+            "(?P<x>a)+",
+            "a*?b*+c",
+            "[[a]",
+            "[a--b]",
+            "a{2",
+            "(a",
+            "a)",
+            "\\",
+        ],
+    )
+    def test_a_pattern_that_could_be_slow_or_is_not_understood_is_refused(self, pattern: str) -> None:
+        _, problems = parse_form(
+            "forms/sample.json", source(component("textfield", "x", validate={"pattern": pattern}))
+        )
+        assert [one.code for one in problems] == ["form.pattern"]
+
+    @pytest.mark.parametrize(
+        ("pattern", "fits", "differs"),
+        [
+            (r"^\d{6}$", "610402", "61040"),
+            (r"[0-9A-HJ-NPQRTUWXY]{2}\d{6}[0-9A-HJ-NPQRTUWXY]{10}", "91610402MA6XXXXX0T", "9161"),
+            (r"(咸|陕)[A-Z]\d{4,8}(-\d{1,3})?", "咸A12345-7", "西A12345"),
+            (r"[\u4e00-\u9fa5]{2,20}", "渭滨中学", "abc"),
+            (r"\w{1,64}@\w{1,60}\.(com|cn)", "a@b.cn", "a@b.org"),
+            (r"(ab)+\s*", "abab", "aba"),
+        ],
+    )
+    def test_a_pattern_says_what_a_text_looks_like(self, pattern: str, fits: str, differs: str) -> None:
+        form = read(component("textfield", "x", validate={"pattern": pattern}))
+        assert check(form, {"x": fits}) == {"x": fits}
+        assert set(refused(form, {"x": differs})) == {"x"}
+
+    @pytest.mark.parametrize("pattern", [".*.*x", "(?:a?){19}b", "(a{0,9}){5}b", "(aa|a){19}b", "(.+)x"])
+    def test_the_slowest_pattern_allowed_is_quick(self, pattern: str) -> None:
+        limits = {"pattern": pattern, "maxLength": 1000}
+        form = read(component("textfield", "x", validate=limits))
+        begin = time.perf_counter()
+        assert set(refused(form, {"x": "a" * 1000})) == {"x"}
+        assert time.perf_counter() - begin < 2
 
     def test_says_what_was_probably_meant(self) -> None:
         _, problems = parse_form(
