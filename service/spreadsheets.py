@@ -19,10 +19,18 @@ LARGEST = 5 * 1024 * 1024
 #: All members unpacked, in bytes; what an archive claims of itself is not trusted.
 LARGEST_UNPACKED = 60 * 1024 * 1024
 MOST_MEMBERS = 500
+#: XML elements of rows, cells and texts in all members: a full sheet has some 900,000.
+MOST_CELL_ELEMENTS = 1_000_000
+#: All other XML elements; each costs a hundred times the memory it takes in the file.
+MOST_OTHER_ELEMENTS = 100_000
 MOST_ROWS = 5_000
 MOST_COLUMNS = 60
 #: The longest text of a cell that any sheet of ours takes.
 LONGEST_TEXT = 4_000
+
+_CELL_ELEMENT = re.compile(rb"<(?:\w+:)?(?:row|c|v|f|is|si|t|r|phoneticPr|rPh)[\s/>]")
+#: Where a workbook keeps what is no XML, whatever it is called.
+_BINARY = ("xl/media/", "xl/embeddings/", "xl/printersettings/", "docprops/thumbnail")
 
 Value: TypeAlias = str | int | float | bool | date | None
 
@@ -99,34 +107,52 @@ def _check_archive(data: bytes) -> None:
                     "不是 Excel 工作簿（.xlsx）；旧版 .xls 请另存为 .xlsx",
                     "no XLSX workbook; save an .xls file as .xlsx",
                 )
-            left = LARGEST_UNPACKED
+            used = _Used()
             for one in members:
                 if one.filename.lower().endswith("vbaproject.bin"):
                     raise _refused("不接受带宏的工作簿", "workbooks with macros are not accepted")
-                left = _check_member(archive, one, left)
+                _check_member(archive, one, used)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError, ValueError) as broken:
         raise _refused(
             "文件已损坏，或不是 Excel 工作簿（.xlsx）", "the file is broken or no workbook"
         ) from broken
 
 
-def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int) -> int:
-    """Return how many bytes may still be unpacked after this member."""
+@dataclass(slots=True)
+class _Used:
+    """What the members seen so far unpack to: bytes, XML elements of cells, other XML elements."""
+
+    size: int = 0
+    cells: int = 0
+    others: int = 0
+
+
+def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, used: _Used) -> None:
     tail = b""
-    is_xml = member.filename.lower().endswith((".xml", ".rels", ".vml"))
+    is_xml = not member.filename.lower().startswith(_BINARY)
     with archive.open(member) as stream:
         first = True
         while chunk := stream.read(65_536):
-            left -= len(chunk)
-            if left < 0:
+            used.size += len(chunk)
+            if used.size > LARGEST_UNPACKED:
                 raise _refused("文件解压后过大，已拒绝", "the file unpacks to far too much")
-            if first and is_xml and chunk[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            if not is_xml:
+                continue
+            if first and chunk[:2] in (b"\xff\xfe", b"\xfe\xff"):
                 raise _refused("工作簿内部编码不受支持", "an encoding inside the workbook is not supported")
             first = False
-            if is_xml and re.search(rb"<!(DOCTYPE|ENTITY)", tail + chunk, re.IGNORECASE):
+            if re.search(rb"<!(DOCTYPE|ENTITY)", tail + chunk, re.IGNORECASE):
                 raise _refused("工作簿含有实体声明，已拒绝", "the workbook declares entities")
             tail = chunk[-16:]
-    return left
+            # What a chunk's end cuts in two is counted among the others: one in 64 KB.
+            cells = len(_CELL_ELEMENT.findall(chunk))
+            used.cells += cells
+            used.others += chunk.count(b"<") - chunk.count(b"</") - cells
+            if used.cells > MOST_CELL_ELEMENTS or used.others > MOST_OTHER_ELEMENTS:
+                raise _refused(
+                    "工作簿内容过多（单元格或格式）；请只保留要导入的行，另存后再试",
+                    "the workbook holds too much (cells or formats); keep only the rows to import and save it anew",
+                )
 
 
 def _sheet(sheet: Any) -> Sheet:

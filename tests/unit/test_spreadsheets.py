@@ -1,6 +1,7 @@
 """Reading XLSX files: values with their addresses; hostile ones are refused."""
 
 import io
+import time
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -105,3 +106,57 @@ def test_a_broken_sheet_is_refused() -> None:
 
     with pytest.raises(Invalid):
         spreadsheets.read(rebuilt(workbook(["代码"], ["x"]), cut))
+
+
+NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+
+
+@pytest.mark.parametrize(
+    ("member", "content"),
+    [
+        ("xl/styles.xml", "<styleSheet{}><cellXfs>" + "<xf/>" * 5_000_000 + "</cellXfs></styleSheet>"),
+        ("xl/styles.xml", "<styleSheet{}><cellXfs>" + "<xf/>" * 150_000 + "</cellXfs></styleSheet>"),
+        (
+            "xl/worksheets/sheet1.xml",
+            "<worksheet{}><sheetData>" + '<row r="1"/>' * 3_000_000 + "</sheetData></worksheet>",
+        ),
+        ("xl/sharedStrings.xml", "<sst{}>" + "<si><t/></si>" * 1_500_000 + "</sst>"),
+    ],
+)
+def test_a_small_file_of_millions_of_elements_is_refused_at_once(member: str, content: str) -> None:
+    hostile = content.replace("{}", f' xmlns="{NAMESPACE}"').encode()
+    data = rebuilt(workbook(["代码"]), lambda name, old: hostile if name == member else old)
+    if member == "xl/sharedStrings.xml":
+        with zipfile.ZipFile(target := io.BytesIO(data), "a", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(member, hostile)
+        data = target.getvalue()
+    assert len(data) < 1_000_000
+    begin = time.perf_counter()
+    with pytest.raises(Invalid):
+        spreadsheets.read(data)
+    assert time.perf_counter() - begin < 5
+
+
+def test_a_large_sheet_as_spreadsheets_write_it_is_read() -> None:
+    cell = '<c t="inlineStr"><is><t>文字</t></is></c>'
+    rows = f"<row>{cell * 20}</row>" * (spreadsheets.MOST_ROWS + 1)
+    sheet = f'<worksheet xmlns="{NAMESPACE}"><sheetData>{rows}</sheetData></worksheet>'.encode()
+    data = rebuilt(workbook(["代码"]), lambda name, old: sheet if name == "xl/worksheets/sheet1.xml" else old)
+    (read,) = spreadsheets.read(data)
+    assert (len(read.rows), read.rows_left_out) == (spreadsheets.MOST_ROWS, False)
+
+
+def test_entities_are_refused_whatever_a_member_is_called() -> None:
+    def renamed(name: str, data: bytes) -> bytes:
+        if name.endswith(".rels") or name == "[Content_Types].xml":
+            return data.replace(b"sheet1.xml", b"sheet1.dat")
+        return data.replace(b"<worksheet", b'<!DOCTYPE a [<!ENTITY b "c">]><worksheet', 1)
+
+    source = workbook(["代码"])
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(source)) as old, zipfile.ZipFile(target, "w") as new:
+        for one in old.infolist():
+            name = one.filename.replace("sheet1.xml", "sheet1.dat")
+            new.writestr(name, renamed(one.filename, old.read(one)))
+    with pytest.raises(Invalid, match="实体"):
+        spreadsheets.read(target.getvalue())
