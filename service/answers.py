@@ -14,7 +14,12 @@ LONGEST_VARIABLE = 4000
 def chosen(element: Element, given: str | None) -> str | None:
     """Return the button that was pressed; a step with one button needs not name it. Raises `Invalid`."""
     if not element.outcomes:
-        return given
+        if given:
+            message = Text(
+                "这个任务没有办理结果可选，请不要填写", "This task has no outcomes to choose from; give none"
+            )
+            raise Invalid(message, fields={"outcome": message}, outcomes=[])
+        return None
     if given is None and len(element.outcomes) == 1:
         return element.outcomes[0].id
     if given not in {one.id for one in element.outcomes}:
