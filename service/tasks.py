@@ -331,7 +331,7 @@ def _on_task(
         if not may_do(person, row):
             if not holds(person, row) and not may_read_matter(connection, person, row["matter_id"], at):
                 raise _unknown()
-            raise Forbidden(_why_not(transaction, person, row))
+            raise _barred(transaction, person, row)
         procedure = system.procedure(connection, instance["deployment_id"])
         definition = procedure.processes[row["process_key"]]
         opened = _Opened(at, instance, procedure, definition, definition.elements[row["element_id"]])
@@ -516,16 +516,19 @@ def _done_before(
     )
 
 
-def _why_not(transaction: Transaction, person: Person, row: RowMapping) -> Text:
+def _barred(transaction: Transaction, person: Person, row: RowMapping) -> AppError:
+    """Return why somebody may not act on an open task: another has it for now, or it is not theirs to do."""
     if row["person_id"] is not None and row["person_id"] != person.id:
         who = people.names(transaction.connection, [row["person_id"]]).get(row["person_id"], "")
-        return Text(f"任务正由 {who} 办理", f"{who} is working on this task")
+        return Conflict(Text(f"任务正由 {who} 办理", f"{who} is working on this task"))
     if person.id in (row["excluded"] or []):
-        return Text(
-            "您办理过此事项的前序步骤或需要回避，不能办理本任务",
-            "You did an earlier step or have to recuse yourself; somebody else must do this task",
+        return Forbidden(
+            Text(
+                "您办理过此事项的前序步骤或需要回避，不能办理本任务",
+                "You did an earlier step or have to recuse yourself; somebody else must do this task",
+            )
         )
-    return Text("这个任务不属于您的岗位", "This task is not your role's")
+    return Forbidden(Text("这个任务不属于您的岗位", "This task is not your role's"))
 
 
 def _data(
@@ -587,7 +590,7 @@ def _reassign(
         if row["state"] != "open":
             _done_before(system, transaction, person, row, at, None)
         if not may_do(person, row):
-            raise Conflict(_why_not(transaction, person, row))
+            raise _barred(transaction, person, row)
         if only_pool and row["person_id"] is not None:
             return
         if action == "release" and row["named"]:

@@ -564,3 +564,46 @@ def test_the_clock_is_not_moved_beyond_what_the_calendar_knows(
     end = client.post("/api/v1/clock", json={"to": "2200-01-02T00:00:00Z"}, headers=keeper)
     assert end.status_code == 422
     assert client.get("/api/v1/tasks", headers=keeper).status_code == 200
+
+
+def test_a_task_that_is_not_one_s_to_do_is_refused_alike_whatever_one_tries(api: Any, system: System) -> None:
+    client, named = api
+    client.post("/api/v1/instances", json={"process": "leave", "data": REQUEST}, headers=named["employee"])
+    (task,) = client.get("/api/v1/tasks", headers=named["head"]).get_json()["rows"]
+    path = f"/api/v1/tasks/{task['id']}"
+
+    def refused(name: str) -> list[int]:
+        tries = [("claim", None), ("release", None), ("complete", {"outcome": "approve"})]
+        return [
+            client.post(f"{path}/{verb}", json=body, headers=named[name]).status_code for verb, body in tries
+        ]
+
+    assert refused("employee") == [403, 403, 403]
+    bureau = client.get("/api/v1/me", headers=named["head"]).get_json()["memberships"][0]["organisation_id"]
+    add_person(system, "second", ("head", bureau))
+    token = tokens.create_by_command(system, "second", label="t", days=1)
+    named["second"] = {"Authorization": f"Bearer {token}"}
+    assert client.post(f"{path}/claim", headers=named["head"]).status_code == 204
+    assert refused("second") == [409, 409, 409]
+
+
+def test_wrong_values_of_filters_are_refused_naming_the_right_ones(sqlite_api: Any) -> None:
+    client, named = sqlite_api
+    head = {**named["head"], "Accept-Language": "en"}
+    for path, field in (
+        ("/instances?state=garbage", "state"),
+        ("/tasks?state=garbage", "state"),
+        ("/titles?state=garbage", "state"),
+        ("/organisations?after=garbage", "after"),
+        ("/titles?after=garbage", "after"),
+        ("/instances?after=garbage", "after"),
+        ("/tasks?limit=5&limit=abc", "limit"),
+    ):
+        answer = client.get(f"/api/v1{path}", headers=head)
+        assert (answer.status_code, list(answer.get_json()["fields"])) == (422, [field]), path
+    assert "pending_reinspection" in client.get("/api/v1/titles?state=x", headers=head).get_json()["detail"]
+    for path in ("/instances?state=active", "/tasks?state=done", "/titles?state=ended"):
+        assert client.get(f"/api/v1{path}", headers=head).status_code == 200
+    first = client.get("/api/v1/organisations?limit=1", headers=head).get_json()
+    second = client.get(f"/api/v1/organisations?limit=1&after={first['next']}", headers=head).get_json()
+    assert (len(first["rows"]), len(second["rows"])) == (1, 1)

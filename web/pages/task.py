@@ -367,7 +367,7 @@ def _after(task_id: str, work: Any, words: str) -> ResponseReturnValue:
     try:
         work()
         flash(words)
-    except Conflict as error:
+    except (Conflict, Forbidden) as error:
         flash(say(error.text), "soon")
     return redirect(url_for("task.show", task_id=task_id, **_carried()), 303)
 
