@@ -24,12 +24,12 @@ from sqlalchemy import (
 
 from service import filling, forms
 from service.engine.model import Element, Outcome, Procedure
-from service.errors import Invalid, NotFound, Text
+from service.errors import NotFound, Text
 from service.filling import Filling
 from service.identity import duties, people
 from service.identity.access import may_read_matter, redacted_names
 from service.identity.people import Person
-from service.paging import LARGEST_PAGE, Page
+from service.paging import LARGEST_PAGE, Page, wrong_cursor
 from service.rights import holds, may_do
 from service.store import procedure as tables
 from service.store.types import Id, Instant
@@ -497,7 +497,4 @@ def decode_cursor(text: str) -> Tuple:
         # Typed as the column is: SQLite compares text, and a plain datetime is written otherwise than an instant.
         return tuple_(literal(datetime.fromisoformat(instant), Instant), literal(str(row_id), Id))
     except (ValueError, TypeError) as error:
-        message = Text(
-            "翻页参数无效，请从第一页开始", "The page cursor is not valid; start at the first page"
-        )
-        raise Invalid(message, fields={"after": message}) from error
+        raise wrong_cursor() from error

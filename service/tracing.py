@@ -17,6 +17,9 @@ from service.paging import LARGEST_PAGE, Page
 from service.store import procedure as tables
 from service.system import System
 
+#: What an instance's state can be.
+STATES = ("active", "completed", "cancelled")
+
 
 @dataclass(frozen=True, slots=True)
 class OpenStep:

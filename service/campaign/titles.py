@@ -13,7 +13,7 @@ from service.errors import Conflict, Invalid, NotFound, Text
 from service.identity.access import redacted_names
 from service.identity.organisations import REDACTED
 from service.identity.people import Person
-from service.paging import Page
+from service.paging import Page, wrong_cursor
 from service.store.ids import new_id
 from service.store.title import title, title_change
 from service.system import System
@@ -350,6 +350,8 @@ def list_for(
     if after is not None:
         query = query.where(title.c.number > after)
     with system.database.read() as connection:
+        if after is not None and not is_number_taken(connection, after):
+            raise wrong_cursor()
         found = [_title(row) for row in connection.execute(query).mappings()]
         page = found[:limit]
         shown = redacted_names(connection, person, {one.unit_id for one in page})

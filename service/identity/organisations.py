@@ -11,7 +11,7 @@ from service.clock import city_day
 from service.engine.model import Role
 from service.errors import NotFound, Text
 from service.identity.people import Person
-from service.paging import LARGEST_PAGE, Page
+from service.paging import LARGEST_PAGE, Page, wrong_cursor
 from service.store.identity import organisation, organisation_former_name, organisation_kind, unit_profile
 from service.system import System
 
@@ -265,10 +265,10 @@ def list_for(
             query = query.where(_readable(person))
         if after is not None:
             # The cursor is an id: a code would tell which unit a redacted row is.
-            query = query.where(
-                organisation.c.code
-                > select(organisation.c.code).where(organisation.c.id == after).scalar_subquery()
-            )
+            last = connection.scalar(select(organisation.c.code).where(organisation.c.id == after))
+            if last is None:
+                raise wrong_cursor()
+            query = query.where(organisation.c.code > last)
         rows = connection.execute(query.order_by(organisation.c.code).limit(limit + 1)).all()
         page = [_organisation(row) for row in rows[:limit]]
         following = page[-1].id if len(rows) > limit else None

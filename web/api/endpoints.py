@@ -30,6 +30,14 @@ class Anonymous(Forbidden):
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A query parameter that takes one of some values."""
+
+    text: str
+    values: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request: who calls, the path's and query's values, the checked body, and the raw request."""
 
@@ -51,7 +59,7 @@ class Endpoint:
     summary: str
     answer: Any = None
     body: type[Body] | None = None
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str | Choice] = field(default_factory=dict)
     status: int = 200
     idempotent: bool = False
     multipart: bool = False
@@ -103,6 +111,7 @@ def _call(endpoint: Endpoint, path: Mapping[str, str]) -> Call:
             ),
             fields=dict.fromkeys(sorted(unknown), message),
         )
+    _check_query(endpoint)
     if endpoint.multipart:
         door.look_at_form()
     body = read_body(endpoint.body) if endpoint.body is not None else None
@@ -116,15 +125,33 @@ def _call(endpoint: Endpoint, path: Mapping[str, str]) -> Call:
     )
 
 
+def _check_query(endpoint: Endpoint) -> None:
+    wrong: dict[str, Text] = {}
+    for name, given in request.args.lists():
+        known = endpoint.query[name]
+        if len(given) > 1:
+            wrong[name] = Text("请只写一次", "Give it once")
+        elif isinstance(known, Choice) and given[0] not in known.values:
+            wrong[name] = Text(
+                f"应为 {'、'.join(known.values)} 之一", f"Must be one of {', '.join(known.values)}"
+            )
+    if wrong:
+        raise door.refuse(wrong)
+
+
 def _request_key(body: Body) -> RequestKey | None:
     """Return the request's key with a digest of what is asked: where, and the body whatever its spelling."""
     said = json.dumps([request.method, request.path, body.model_dump(mode="json")], sort_keys=True)
     return request_key(request.headers.get("Idempotency-Key"), hashlib.sha256(said.encode()).hexdigest())
 
 
+#: The query parameter that says how many rows a page shall have, and how many it has without.
+LIMIT, USUAL_PAGE = "limit", 50
+
+
 def limit_of(query: Mapping[str, str]) -> int:
-    """Return the page size asked for (1 to `LARGEST_PAGE`, default 50). Raises `Invalid`."""
-    raw = query.get("limit", "50")
+    """Return the page size asked for (1 to `LARGEST_PAGE`). Raises `Invalid`."""
+    raw = query.get(LIMIT, str(USUAL_PAGE))
     # Not `isdigit`: ² is a digit, and no number.
     if not re.fullmatch("[0-9]{1,3}", raw) or not 1 <= int(raw) <= LARGEST_PAGE:
         message = Text(f"limit 须为 1 至 {LARGEST_PAGE}", f"limit must be 1 to {LARGEST_PAGE}")
@@ -182,14 +209,26 @@ _PROBLEM: dict[str, object] = {
 }
 
 
+def _described(known: str | Choice) -> str:
+    return known if isinstance(known, str) else known.text
+
+
+def _schema(name: str, known: str | Choice) -> dict[str, object]:
+    if isinstance(known, Choice):
+        return {"type": "string", "enum": list(known.values)}
+    if name == LIMIT:
+        return {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": USUAL_PAGE}
+    return {"type": "string"}
+
+
 def _operation(endpoint: Endpoint, answer: Any, body: Any) -> dict[str, object]:
     parameters: list[dict[str, object]] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"\{(\w+)\}", endpoint.path)
     ]
     parameters += [
-        {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
-        for name, text in endpoint.query.items()
+        {"name": name, "in": "query", "description": _described(known), "schema": _schema(name, known)}
+        for name, known in endpoint.query.items()
     ]
     if endpoint.idempotent:
         parameters.append(

@@ -1,5 +1,6 @@
 """Instances: start, look at, follow through history, act on, cancel; and messages."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from service.instances import Started
 from service.matters import MatterRow, MatterView
 from service.paging import Page
 from service.tracing import HistoryEvent, InstanceState
-from web.api.endpoints import Call, Endpoint, limit_of
+from web.api.endpoints import LIMIT, Call, Choice, Endpoint, limit_of
 from web.api.reading import Body
 
 #: Longest business key, longest key of a message, longest name of a message.
@@ -102,7 +103,8 @@ def _message(call: Call) -> Accepted:
     )
 
 
-PAGE = {"after": "cursor of the previous page", "limit": "rows, 1 to 200"}
+#: What every list takes.
+PAGE: Mapping[str, str] = {"after": "cursor of the previous page", LIMIT: "rows"}
 
 ENDPOINTS = [
     Endpoint(
@@ -123,8 +125,8 @@ ENDPOINTS = [
         Page[InstanceState],
         query={
             "process": "process key",
-            "business_key": "exactly this key",
-            "state": "active, completed or cancelled",
+            "business_key": "exactly this key; several instances may have it",
+            "state": Choice("only in this state", tracing.STATES),
             "matter": "matter id",
             **PAGE,
         },

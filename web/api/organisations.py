@@ -13,7 +13,7 @@ from service.identity.organisations import Organisation
 from service.identity.people import Membership, Person
 from service.instances import Startable, startable
 from service.paging import Page
-from web.api.endpoints import Call, Endpoint, limit_of
+from web.api.endpoints import Call, Choice, Endpoint, limit_of
 from web.api.instances import PAGE
 from web.api.reading import Body
 
@@ -114,7 +114,7 @@ ENDPOINTS = [
         query={
             "level": "level code",
             "unit": "unit id",
-            "state": "active, pending_reinspection, suspended, revoked or ended",
+            "state": Choice("only in this state", tuple(titles.FOLLOWS)),
             **PAGE,
         },
     ),

@@ -14,7 +14,7 @@ from service.form_description import FormDescription, describe
 from service.inbox import TaskRow
 from service.paging import Page
 from service.tasks import Candidate, Completed, ReturnTarget
-from web.api.endpoints import Call, Endpoint, limit_of
+from web.api.endpoints import Call, Choice, Endpoint, limit_of
 from web.api.instances import PAGE
 from web.api.reading import Body
 
@@ -156,7 +156,7 @@ ENDPOINTS = [
         "The caller's tasks, what is due first on top",
         Page[TaskRow],
         query={
-            "state": "open (default) or done",
+            "state": Choice("open tasks (default), or those the caller has done", ("open", "done")),
             "process": "process key",
             "instance": "instance id",
             "search": "words of the title or step",
