@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select
+from sqlalchemy.exc import IntegrityError
 
-from service import deployments, recording
+from service import deployments, recording, repeats
 from service.engine.model import ProcessDefinition
 from service.errors import Invalid, Text
+from service.repeats import RequestKey
 from service.step import Step
 from service.store import plan as plan_tables
 from service.store import procedure as tables
@@ -27,16 +30,57 @@ def send(
     key: str = "",
     payload: Mapping[str, Any] | None = None,
     by: str | None = None,
+    request_key: RequestKey | None = None,
 ) -> str:
-    """Put a message from outside on its way; returns the job's id. It is handled like one a diagram throws."""
-    if not message:
-        raise Invalid(
-            Text("缺少消息名", "The message name is missing"), fields={"message": Text("必填", "Required")}
-        )
-    with system.database.write() as connection:
-        job_id = post(connection, message, key=key, payload=payload, by=by, at=system.now(connection))
+    """Put a message from outside on its way; returns the job's id. It is handled like one a diagram throws.
+
+    The same `request_key` of the same person again sends nothing and gives the first answer. Raises `Invalid` for
+    a message that no diagram receives.
+    """
+    named = request_key if by is not None else None
+
+    def sent_before(connection: Connection) -> str | None:
+        return repeats.earlier(connection, by or "", named)
+
+    try:
+        with system.database.write() as connection:
+            before = sent_before(connection)
+            if before is not None:
+                return before
+            _check_known(system, connection, message)
+            at = system.now(connection)
+            job_id = post(connection, message, key=key, payload=payload, by=by, at=at)
+            repeats.keep(connection, by or "", named, job_id, at)
+    except IntegrityError:
+        with system.database.read() as connection:
+            before = sent_before(connection)
+        if before is None:
+            raise
+        return before
     system.wake()
     return job_id
+
+
+def _check_known(system: System, connection: Connection, message: str) -> None:
+    """Raise `Invalid` unless the procedure in force, or one that still runs, receives `message` anywhere."""
+    in_force = system.installation(connection).deployment_id
+    running = connection.scalars(
+        select(tables.instance.c.deployment_id).where(tables.instance.c.state == "active").distinct()
+    )
+    known = {
+        element.receive.message
+        for deployment_id in {in_force, *running} - {None}
+        for process in system.procedure(connection, str(deployment_id)).processes.values()
+        for element in process.elements.values()
+        if element.receive is not None
+    }
+    if message not in known:
+        near = get_close_matches(message, sorted(known), 3) or sorted(known)[:10]
+        text = Text(
+            f"没有流程接收消息 {message}" + (f"；接收的有 {'、'.join(near)}" if near else ""),
+            f"No diagram receives {message}" + (f"; they receive {', '.join(near)}" if near else ""),
+        )
+        raise Invalid(text, fields={"message": text}, known=near)
 
 
 def post(

@@ -15,15 +15,18 @@ from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
+from sqlalchemy import select
 
 from service import inbox
 from service.identity import duties, tokens
+from service.store import procedure as tables
 from service.system import System
 from tests.town import add_organisation, add_person, deploy
 from web.app import create_app
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAVE = ROOT / "tests" / "procedures" / "leave"
+HELD = ROOT / "tests" / "procedures" / "held"
 
 
 class Stranger:
@@ -607,3 +610,28 @@ def test_wrong_values_of_filters_are_refused_naming_the_right_ones(sqlite_api: A
     first = client.get("/api/v1/organisations?limit=1", headers=head).get_json()
     second = client.get(f"/api/v1/organisations?limit=1&after={first['next']}", headers=head).get_json()
     assert (len(first["rows"]), len(second["rows"])) == (1, 1)
+
+
+def test_a_message_is_one_that_a_diagram_receives_and_is_sent_once_under_its_key(system: System) -> None:
+    deploy(system, HELD)
+    add_person(system, "keeper", (duties.PROCESS_ADMINISTRATOR, None))
+    keeper = {
+        "Authorization": f"Bearer {tokens.create_by_command(system, 'keeper', label='t', days=1)}",
+        "Accept-Language": "en",
+    }
+    client = create_app(system, options={"TESTING": True}).test_client()
+
+    def send(body: Any, key: str = "") -> Any:
+        return client.post("/api/v1/messages", json=body, headers={**keeper, "Idempotency-Key": key})
+
+    unknown = send({"message": "title_grante"})
+    assert (unknown.status_code, list(unknown.get_json()["fields"])) == (422, ["message"])
+    assert unknown.get_json()["known"] == ["title_granted"]
+    body = {"message": "title_granted", "payload": {"a": 1}}
+    first, again = send(body, "m-1"), send(body, "m-1")
+    assert (first.status_code, again.get_json()) == (202, first.get_json())
+    assert send({**body, "payload": {"a": 2}}, "m-1").status_code == 422
+    assert send(body).get_json() != first.get_json()
+    with system.database.read() as connection:
+        sent = connection.scalars(select(tables.job.c.id).where(tables.job.c.kind == "message")).all()
+    assert len(sent) == 2

@@ -99,7 +99,14 @@ def _message(call: Call) -> Accepted:
         raise Forbidden(Text("只有流程管理员可以发送消息", "Only process administrators may send messages"))
     body: Message = call.body
     return Accepted(
-        messages.send(call.system, body.message, key=body.key, payload=body.payload, by=call.person.id)
+        messages.send(
+            call.system,
+            body.message,
+            key=body.key,
+            payload=body.payload,
+            by=call.person.id,
+            request_key=call.request_key,
+        )
     )
 
 
@@ -178,7 +185,16 @@ ENDPOINTS = [
         "One matter: instances, open tasks, timeline, actions",
         MatterView,
     ),
-    Endpoint("POST", "/messages", _message, "Send a message", Accepted, body=Message, status=202),
+    Endpoint(
+        "POST",
+        "/messages",
+        _message,
+        "Send a message that a diagram receives",
+        Accepted,
+        body=Message,
+        status=202,
+        idempotent=True,
+    ),
     Endpoint(
         "GET",
         "/incidents",
