@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
+from service.engine.fields import FieldType
 from service.errors import Text
 from service.forms import (
     Field,
@@ -18,6 +19,9 @@ from service.forms import (
     placed,
     scope,
 )
+
+#: What may be done with a field; only a column of a list is described that may not even be read.
+Access: TypeAlias = Literal["write", "read", "hidden"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,13 @@ class FieldDescription:
     """
 
     key: str
-    type: str
+    type: FieldType
     label: Text
-    access: str
+    access: Access
     hidden: bool
     required: bool
     many: bool
-    subtype: str | None
+    subtype: Literal["date", "datetime", "time"] | None
     minimum: float | None
     maximum: float | None
     decimals: int | None
@@ -79,7 +83,7 @@ class ListDescription:
 
     key: str
     label: Text
-    access: str
+    access: Access
     hidden: bool
     fields: list[FieldDescription]
     rows: list[RowDescription] | None
@@ -117,7 +121,7 @@ def describe(
     return FormDescription(form.id, form.title, fields, lists)
 
 
-def _field(item: Field, access: str, hidden: bool, sources: OptionSources) -> FieldDescription:
+def _field(item: Field, access: Access, hidden: bool, sources: OptionSources) -> FieldDescription:
     choice = item.type in ("select", "radio", "checklist", "taglist")
     offered = list(item.values)
     if choice and item.options is not None:
@@ -150,7 +154,7 @@ def _field(item: Field, access: str, hidden: bool, sources: OptionSources) -> Fi
 
 
 def _list(
-    item: RowList, access: str, hidden: bool, rights: Mapping[str, str], sources: OptionSources
+    item: RowList, access: Access, hidden: bool, rights: Mapping[str, str], sources: OptionSources
 ) -> ListDescription:
     rows = None
     if item.source is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from sqlalchemy import Connection, RowMapping, select, tuple_
 
@@ -18,7 +18,8 @@ from service.store import procedure as tables
 from service.system import System
 
 #: What an instance's state can be.
-STATES = ("active", "completed", "cancelled")
+State: TypeAlias = Literal["active", "completed", "cancelled"]
+STATES: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class OpenStep:
 
 @dataclass(frozen=True, slots=True)
 class InstanceState:
-    """A process instance; state is active, completed or cancelled; instants are UTC."""
+    """A process instance; instants are UTC."""
 
     id: str
     process_key: str
@@ -57,7 +58,7 @@ class InstanceState:
     unit_id: str | None
     organisation_id: str | None
     plan_year_id: str | None
-    state: str
+    state: State
     started_at: datetime
     started_by: str | None
     ended_at: datetime | None

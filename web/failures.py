@@ -29,6 +29,7 @@ TITLES: Mapping[int, Text] = {
     405: Text("不能这样打开", "It cannot be opened this way"),
     409: Text("情况已经变化", "Things have changed"),
     413: Text("内容过大", "Too large"),
+    415: Text("内容类型不被接受", "Not a kind of content that is accepted"),
     422: Text("内容需要更正", "Something needs correcting"),
     500: Text("系统出错", "Something went wrong here"),
     503: Text("暂时不可用", "Not available for the moment"),

@@ -1,5 +1,6 @@
 """The REST API as a stranger finds it: its description, its errors, and a procedure of one's own run to its end."""
 
+import io
 import json
 import os
 import re
@@ -635,3 +636,51 @@ def test_a_message_is_one_that_a_diagram_receives_and_is_sent_once_under_its_key
     with system.database.read() as connection:
         sent = connection.scalars(select(tables.job.c.id).where(tables.job.c.kind == "message")).all()
     assert len(sent) == 2
+
+
+def test_a_file_is_downloaded_with_the_rights_of_its_page(api: Any) -> None:
+    client, named = api
+    part = {"file": (io.BytesIO("请假条".encode()), "请假条.txt")}
+    sent = client.post("/api/v1/files", data=part, headers=named["employee"]).get_json()
+    path = f"/api/v1/files/{sent['id']}"
+
+    mine = client.get(path, headers=named["employee"])
+
+    assert (mine.status_code, mine.text, mine.mimetype) == (200, "请假条", "text/plain")
+    assert mine.headers["Content-Disposition"].startswith("attachment")
+    assert "sandbox" in mine.headers["Content-Security-Policy"]
+    for path_, name in ((path, "head"), ("/api/v1/files/none", "employee")):
+        refused = client.get(path_, headers=named[name])
+        assert (refused.status_code, refused.content_type) == (404, "application/problem+json")
+    assert client.get(path).status_code == 401
+
+
+def test_the_description_says_what_is_taken_and_how_it_may_be_refused(sqlite_api: Any) -> None:
+    client, _ = sqlite_api
+    document = client.get("/api/v1/openapi.json").get_json()
+    validate(document)
+    paths, schemas = document["paths"], document["components"]["schemas"]
+
+    def parameter(method: str, path: str, name: str) -> Any:
+        return next(one for one in paths[path][method]["parameters"] if one["name"] == name)["schema"]
+
+    limit = parameter("get", "/tasks", "limit")
+    assert (limit["type"], limit["minimum"], limit["maximum"]) == ("integer", 1, 200)
+    assert parameter("get", "/instances", "state")["enum"] == ["active", "completed", "cancelled"]
+    assert "pending_reinspection" in parameter("get", "/titles", "state")["enum"]
+    assert schemas["Outcome"]["properties"]["opinion"]["enum"] == ["required", "optional", "none"]
+    assert "filepicker" in schemas["FieldDescription"]["properties"]["type"]["enum"]
+    assert schemas["InstanceState"]["properties"]["state"]["enum"] == ["active", "completed", "cancelled"]
+    start = schemas["Start"]["properties"]["business_key"]
+    assert start["anyOf"][0]["maxLength"] == 200
+    assert "several" in start["description"]
+    upload = paths["/files"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert upload["required"] == ["file"]
+    deploy_parts = paths["/deployments"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert "note" in deploy_parts["properties"]
+    assert "path" in deploy_parts["description"]
+    assert paths["/clock"]["post"]["requestBody"]["required"] is False
+    assert paths["/instances"]["post"]["requestBody"]["required"] is True
+    for path, operations in paths.items():
+        for method, one in operations.items():
+            assert {"401", "403", "404", "422"} <= one["responses"].keys(), (method, path)

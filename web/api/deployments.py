@@ -11,7 +11,7 @@ from service.deployments import Definition, Deployment
 from service.errors import Forbidden, Invalid, Text
 from service.form_description import FormDescription, describe
 from service.identity import duties
-from web.api.endpoints import Call, Endpoint
+from web.api.endpoints import BINARY, Call, Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,14 @@ def _start_form(call: Call) -> StartForm:
     return StartForm(shown.key, shown.name, form, shown.filling.data)
 
 
+PARTS: dict[str, object] = {
+    "type": "object",
+    "description": "Each part is a file, its name the path in the procedure, such as forms/request.json; parts called "
+    "`files` take the names of their files",
+    "properties": {"note": {"type": "string", "description": "What this deployment changes, for its list"}},
+    "additionalProperties": BINARY,
+}
+
 ENDPOINTS = [
     Endpoint(
         "POST",
@@ -97,10 +105,10 @@ ENDPOINTS = [
         "Check files and put them in force",
         Published,
         status=201,
-        multipart=True,
+        parts=PARTS,
     ),
     Endpoint(
-        "POST", "/deployments/check", _check, "Check files without deploying them", Checked, multipart=True
+        "POST", "/deployments/check", _check, "Check files without deploying them", Checked, parts=PARTS
     ),
     Endpoint("GET", "/deployments", _list, "All deployments, newest first", list[Deployment]),
     Endpoint(

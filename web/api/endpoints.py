@@ -22,7 +22,11 @@ from service.system import System
 from web import door
 from web.api.reading import Body, read_body
 from web.context import current_system
+from web.failures import TITLES
 from web.problems import problem
+
+#: The schema of a file.
+BINARY: Mapping[str, object] = {"type": "string", "format": "binary"}
 
 
 class Anonymous(Forbidden):
@@ -51,7 +55,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One operation of the API; `answer` is the type of what `run` returns (None: nothing, status 204)."""
+    """One operation of the API; `answer` is the type of what `run` returns.
+
+    None: nothing, status 204; `Response`: a file, as it is.
+    """
 
     method: str
     path: str
@@ -62,13 +69,14 @@ class Endpoint:
     query: Mapping[str, str | Choice] = field(default_factory=dict)
     status: int = 200
     idempotent: bool = False
-    multipart: bool = False
+    #: Schema of the parts of a `multipart/form-data` body.
+    parts: Mapping[str, object] | None = None
     tag: str = ""
 
 
 def register(api: Blueprint, endpoint: Endpoint) -> None:
     """Add an endpoint to the blueprint."""
-    adapter = TypeAdapter(endpoint.answer) if endpoint.answer is not None else None
+    adapter = TypeAdapter(endpoint.answer) if endpoint.answer not in (None, Response) else None
 
     def view(**path: str) -> Response:
         try:
@@ -76,6 +84,8 @@ def register(api: Blueprint, endpoint: Endpoint) -> None:
         except Anonymous as error:
             return problem(401, error.text)
         result = endpoint.run(call)
+        if isinstance(result, Response):
+            return result
         if adapter is None:
             return Response(status=204)
         return Response(
@@ -112,7 +122,7 @@ def _call(endpoint: Endpoint, path: Mapping[str, str]) -> Call:
             fields=dict.fromkeys(sorted(unknown), message),
         )
     _check_query(endpoint)
-    if endpoint.multipart:
+    if endpoint.parts is not None:
         door.look_at_form()
     body = read_body(endpoint.body) if endpoint.body is not None else None
     return Call(
@@ -164,7 +174,7 @@ def description(endpoints: Sequence[Endpoint]) -> dict[str, object]:
     adapters = [
         (f"{one.method} {one.path}", "serialization", TypeAdapter(one.answer))
         for one in endpoints
-        if one.answer is not None
+        if one.answer not in (None, Response)
     ]
     refs, definitions = TypeAdapter.json_schemas(adapters, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # the mode is a literal in a tuple
     bodies = [one.body for one in endpoints if one.body is not None]
@@ -242,7 +252,9 @@ def _operation(endpoint: Endpoint, answer: Any, body: Any) -> dict[str, object]:
         )
     error = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     good: dict[str, object] = {"description": "done"}
-    if answer is not None:
+    if endpoint.answer is Response:
+        good["content"] = {"*/*": {"schema": BINARY}}
+    elif answer is not None:
         good["content"] = {"application/json": {"schema": answer}}
     operation: dict[str, object] = {
         "summary": endpoint.summary,
@@ -250,13 +262,27 @@ def _operation(endpoint: Endpoint, answer: Any, body: Any) -> dict[str, object]:
         "operationId": re.sub(r"\W+", "_", f"{endpoint.method.lower()}{endpoint.path}").strip("_"),
         "parameters": parameters,
         "responses": {
-            str(endpoint.status if answer is not None else 204): good,
-            "default": {"description": "the error", "content": error},
+            str(endpoint.status if endpoint.answer is not None else 204): good,
+            **{str(code): {"description": TITLES[code].en, "content": error} for code in _refusals(endpoint)},
+            "default": {"description": "any other error", "content": error},
         },
     }
-    if body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
-    if endpoint.multipart:
-        schema = {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}}
-        operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    if body is not None and endpoint.body is not None:
+        demanded = any(one.is_required() for one in endpoint.body.model_fields.values())
+        operation["requestBody"] = {"required": demanded, "content": {"application/json": {"schema": body}}}
+    if endpoint.parts is not None:
+        content = {"multipart/form-data": {"schema": endpoint.parts}}
+        operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _refusals(endpoint: Endpoint) -> list[int]:
+    """Return the statuses with which an endpoint may refuse what it was asked."""
+    codes = [401, 403, 404, 422]
+    if endpoint.method != "GET":
+        codes += [409]
+    if endpoint.body is not None or endpoint.parts is not None:
+        codes += [413]
+    if endpoint.body is not None:
+        codes += [415]
+    return sorted(codes)

@@ -28,8 +28,11 @@ class Start(Body):
     data: dict[str, Any] = Field(default_factory=dict)
     variables: dict[str, Any] = Field(default_factory=dict)
     organisation_id: str | None = None
-    #: The caller's own name for the matter; several instances may have the same.
-    business_key: str | None = Field(default=None, max_length=LONGEST_KEY)
+    business_key: str | None = Field(
+        default=None,
+        max_length=LONGEST_KEY,
+        description="The caller's own name for the instance; several may have the same",
+    )
 
 
 class Reason(Body):

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from flask import request
+from flask import Response, request
 from pydantic import Field
 
 from service import files, inbox, tasks
@@ -14,7 +14,8 @@ from service.form_description import FormDescription, describe
 from service.inbox import TaskRow
 from service.paging import Page
 from service.tasks import Candidate, Completed, ReturnTarget
-from web.api.endpoints import Call, Choice, Endpoint, limit_of
+from web import downloads
+from web.api.endpoints import BINARY, Call, Choice, Endpoint, limit_of
 from web.api.instances import PAGE
 from web.api.reading import Body
 
@@ -25,7 +26,7 @@ class Outcome:
 
     id: str
     name: Text
-    opinion: str
+    opinion: Literal["required", "optional", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,5 +226,20 @@ ENDPOINTS = [
         body=Return,
         idempotent=True,
     ),
-    Endpoint("POST", "/files", _upload, "Upload a file for a form", Uploaded, status=201, multipart=True),
+    Endpoint(
+        "POST",
+        "/files",
+        _upload,
+        "Upload a file for a form",
+        Uploaded,
+        status=201,
+        parts={"type": "object", "properties": {"file": BINARY}, "required": ["file"]},
+    ),
+    Endpoint(
+        "GET",
+        "/files/{file_id}",
+        lambda call: downloads.sent(*files.download(call.system, call.person, call.path["file_id"])),
+        "Download a file of a matter one may see, or one's own that is in none yet",
+        Response,
+    ),
 ]
