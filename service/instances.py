@@ -18,9 +18,12 @@ from service.repeats import RequestKey
 from service.step import Step, attempt, locked_row, refuse
 from service.store import procedure as tables
 from service.store.database import Transaction
-from service.store.ids import new_id
+from service.store.ids import ID_LENGTH, new_id
 from service.submissions import Submission
 from service.system import System
+
+#: Variables every instance keeps beside its state, read or not.
+_IDS = ("unit_id", "organisation_id", "plan_year_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def start_form(system: System, person: Person, key: str, *, organisation_id: str
     """Return the start form of process `key`. Raises `NotFound` and `Forbidden` as `start` does."""
     with system.database.read() as connection:
         definition, deployment_id = _definition(system, connection, person, key)
-        seat = _seat(person, definition, organisation_id)
+        seat = _seat(connection, person, definition, organisation_id)
         procedure = system.procedure(connection, deployment_id)
         form = procedure.forms[definition.start_form] if definition.start_form else None
         at = system.now(connection)
@@ -104,7 +107,7 @@ def start(
         if known is not None:
             return known
         definition, deployment_id = _definition(system, connection, person, key)
-        seat = _seat(person, definition, organisation_id)
+        seat = _seat(connection, person, definition, organisation_id)
         at = system.now(connection)
         procedure = system.procedure(connection, deployment_id)
         unit_id = _unit(connection, seat)
@@ -234,11 +237,16 @@ def _may_start(person: Person, definition: ProcessDefinition) -> bool:
     return bool(_seats(person, definition)) or person.has(duties.PROCESS_ADMINISTRATOR)
 
 
-def _seat(person: Person, definition: ProcessDefinition, wanted: str | None) -> str | None:
+def _seat(
+    connection: Connection, person: Person, definition: ProcessDefinition, wanted: str | None
+) -> str | None:
     seats = _seats(person, definition)
     if wanted is not None:
         if wanted not in seats and not person.has(duties.PROCESS_ADMINISTRATOR):
             raise Forbidden(Text("您不能代表这个单位发起", "You may not start this for that organisation"))
+        if not organisations.names(connection, [wanted]):
+            message = Text("没有这个机构", "There is no such organisation")
+            raise Invalid(message, fields={"organisation_id": message})
         return wanted
     if len(seats) > 1:
         message = Text("您在多个单位任职，请选择代表哪个单位", "Choose for which of your organisations")
@@ -263,7 +271,13 @@ def _check_variables(person: Person, definition: ProcessDefinition, given: Mappi
     wrong = {
         name: Text(f"流程不读取变量 {name}", f"The procedure reads no variable {name}")
         for name in given
-        if name not in definition.reads and name not in ("unit_id", "organisation_id", "plan_year_id")
+        if name not in definition.reads and name not in _IDS
+    }
+    wrong |= {
+        name: Text("应为 32 位编号", "Must be an id of 32 characters")
+        for name in _IDS
+        if given.get(name) is not None
+        and not (isinstance(given[name], str) and len(given[name]) == ID_LENGTH)
     }
     if wrong:
         raise Invalid(next(iter(wrong.values())), fields=wrong)

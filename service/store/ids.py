@@ -4,6 +4,8 @@ import os
 import threading
 import time
 
+#: Characters of an identifier.
+ID_LENGTH = 32
 #: Random bits below the time: 12 above the variant and 62 below it.
 _RANDOM_BITS = 74
 _lock = threading.Lock()

@@ -684,3 +684,19 @@ def test_the_description_says_what_is_taken_and_how_it_may_be_refused(sqlite_api
     for path, operations in paths.items():
         for method, one in operations.items():
             assert {"401", "403", "404", "422"} <= one["responses"].keys(), (method, path)
+
+
+def test_an_administrator_starts_nothing_for_what_does_not_exist(api: Any, system: System) -> None:
+    client, _ = api
+    add_person(system, "keeper", (duties.PROCESS_ADMINISTRATOR, None))
+    keeper = {"Authorization": f"Bearer {tokens.create_by_command(system, 'keeper', label='t', days=1)}"}
+    body = {"process": "leave", "data": REQUEST}
+    for wrong, field in (
+        ({"organisation_id": "x" * 5000}, "organisation_id"),
+        ({"organisation_id": "0" * 32}, "organisation_id"),
+        ({"variables": {"unit_id": "x" * 33}}, "unit_id"),
+        ({"variables": {"plan_year_id": 7}}, "plan_year_id"),
+    ):
+        answer = client.post("/api/v1/instances", json={**body, **wrong}, headers=keeper)
+        assert (answer.status_code, list(answer.get_json()["fields"])) == (422, [field])
+    assert client.get("/api/v1/instances", headers=keeper).get_json()["rows"] == []
