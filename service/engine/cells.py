@@ -14,7 +14,6 @@ INPUT = "decision_column_value"
 _COMPARISON = re.compile(r"(<=|>=|==|!=|<|>)(.*)", re.DOTALL)
 _NOT = re.compile(r"not\s*\((.*)\)", re.DOTALL)
 _RANGE = re.compile(r"([\[\](])(.+?)\.\.(.+)([\[\])])", re.DOTALL)
-_BOOLEAN = (ast.Compare, ast.BoolOp)
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -63,25 +62,48 @@ class _Cell:
             raise self._wrong("逗号之间缺一个值", "a value is missing between commas")
         interval = _RANGE.fullmatch(text)
         if interval is not None and _dots(text):
+            if "..." in "".join(character for _, character in _plain(text)):
+                raise self._wrong(
+                    "区间中间写两个点，例如 [1..5]；小数请写全，例如 [0..0.5]",
+                    "a range has two dots, such as [1..5]; write fractions in full, such as [0..0.5]",
+                )
             opening, low, high, closing = interval.groups()
             above = ">=" if opening == "[" else ">"
             below = "<=" if closing == "]" else "<"
-            return f"({INPUT} {above} ({self._value(low)}) and {INPUT} {below} ({self._value(high)}))"
+            low, high = (self._operand(bound, "? >= 1 and ? <= 5") for bound in (low, high))
+            return f"({INPUT} {above} ({low}) and {INPUT} {below} ({high}))"
         compared = _COMPARISON.fullmatch(text)
         if compared is not None:
-            return f"({INPUT} {compared[1]} ({self._value(compared[2])}))"
+            sign, operand = compared.groups()
+            negated = operand.lstrip().startswith("not ")
+            meant = f"? {sign} ({operand.strip()})" if negated else f"? {text}"
+            return f"({INPUT} {sign} ({self._operand(operand, meant)}))"
         asked = "".join(INPUT if quoted is None else quoted for quoted in _marks(text))
         if asked != text:
             compile_expression(asked, file=self.file, line=self.line)
             return f"({asked})"
         value = self._value(text)
-        body = ast.parse(value.strip(), mode="eval").body
-        if isinstance(body, _BOOLEAN) or (isinstance(body, ast.UnaryOp) and isinstance(body.op, ast.Not)):
+        if _decides(value):
             raise self._wrong(
                 f"“{text[:40]}”本身是一个判断；请用 ? 代表本列的值，例如 ? > 3",
                 f"“{text[:40]}” is a test itself; write ? for the column's value, such as ? > 3",
             )
         return f"({INPUT} == ({value}))"
+
+    def _operand(self, text: str, meant: str) -> str:
+        """Return what the column's value is compared with.
+
+        In `>= 3 and late` it would be `3 and late`, which nobody means: such a cell is refused.
+        """
+        value = self._value(text)
+        alone = value.startswith("(") and _closes(value, 0) == len(value) - 1
+        if not alone and (_decides(value) or isinstance(_body(value), ast.IfExp)):
+            raise self._wrong(
+                f"“{value[:40]}”不是一个值；和别的判断写在一起时请用 ? 代表本列的值，例如 {meant[:60]}",
+                f"“{value[:40]}” is no value to compare with; joined with other tests, write ? for the column's "
+                f"value, such as {meant[:60]}",
+            )
+        return value
 
     def _value(self, text: str) -> str:
         compile_expression(text, file=self.file, line=self.line)
@@ -98,6 +120,18 @@ def _refused(source: str, text: Text, file: str, line: int | None) -> Expression
         file=file,
         line=line,
         source=source[:MOST_CHARACTERS],
+    )
+
+
+def _body(value: str) -> ast.expr:
+    return ast.parse(value, mode="eval").body
+
+
+def _decides(value: str) -> bool:
+    """Whether the expression is a test itself and no value."""
+    body = _body(value)
+    return isinstance(body, ast.Compare | ast.BoolOp) or (
+        isinstance(body, ast.UnaryOp) and isinstance(body.op, ast.Not)
     )
 
 

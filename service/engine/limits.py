@@ -137,7 +137,9 @@ def modulo(frame: Frame, left: Any, right: Any) -> Any:
 
 
 def equal(frame: Frame, left: Any, right: Any) -> bool:
-    """Whether two values are the same."""
+    """Whether two values are the same; a truth value is no number, though Python's are."""
+    if isinstance(left, bool) is not isinstance(right, bool):
+        return False
     if isinstance(left, list | dict) and isinstance(right, list | dict):
         weigh(frame, left)
         weigh(frame, right)
@@ -159,6 +161,8 @@ def contains(frame: Frame, item: Any, container: Any) -> bool:
             weigh(frame, container)
         else:
             frame.charge(len(container))
+        if isinstance(item, bool | int | float):
+            return any(item == one and isinstance(item, bool) is isinstance(one, bool) for one in container)
         return item in container
     raise wrong(f"{kind(container)[0]}不是列表", f"{kind(container)[1]} is not a list")
 
@@ -173,9 +177,9 @@ def compare(which: type[ast.cmpop]) -> Callable[[Frame, Any, Any], bool]:
     }[which]
 
     def run(frame: Frame, left: Any, right: Any) -> bool:
-        if isinstance(left, int | float) and isinstance(right, int | float):
-            return test(left, right)
         if isinstance(left, str) and isinstance(right, str):
+            return test(left, right)
+        if _ordered(left) and _ordered(right):
             return test(left, right)
         raise wrong(
             f"不能比较{kind(left)[0]}与{kind(right)[0]}的大小",
@@ -286,6 +290,10 @@ def call_function(
     except (ValueError, ArithmeticError, LookupError) as error:
         reason = str(error)[:120]
         raise wrong(f"{name}(…) 算不出：{reason}", f"{name}(…) failed: {reason}") from error
+
+
+def _ordered(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _divided(how: Callable[[Any, Any], Any], frame: Frame, left: Any, right: Any) -> Any:

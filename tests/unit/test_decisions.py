@@ -78,7 +78,13 @@ def problem(data: bytes, code: str) -> Problem:
         ("len(?) > 2", ["abc"], ["ab"]),
         ("limit", [10], [9]),
         ("limit - 1", [9], [10]),
-        ("True", [True], [False]),
+        ("True", [True], [False, 1, None]),
+        ("0", [0, 0.0], [False, None, ""]),
+        ("0, 1", [0, 1], [False, True]),
+        ("!= 1", [True, 0], [1]),
+        (">= (limit if len('a') == 1 else 3)", [10], [9]),
+        ("< (limit or 3)", [9], [10]),
+        ("? >= 3 and limit == 10", [3], [2]),
         ("None", [None], [0, ""]),
         ('"what?"', ["what?"], ["what"]),
         ('"a,b"', ["a,b"], ["a"]),
@@ -112,6 +118,36 @@ def test_a_cell_that_means_nothing_is_refused(cell: str) -> None:
     told = problem(table([([cell], ['"x"'])]), "bad-cell")
     assert told.file == "decisions/rule.dmn"
     assert told.line is not None
+
+
+@pytest.mark.parametrize(
+    ("cell", "instead"),
+    [
+        ('>= 3 and level == "city"', '? >= 3 and level == "city"'),
+        ("< 3 or late", "? < 3 or late"),
+        ("== 'a' or 'b'", "? == 'a' or 'b'"),
+        (">= 3 < limit", "? >= 3 < limit"),
+        ("== not late", "? == (not late)"),
+        (">= 3 if late else 4", "? >= 3 if late else 4"),
+        ("not(>= 3 and late)", "? >= 3 and late"),
+        ("[1..5 and late]", "? >= 1 and ? <= 5"),
+        ("[1 if late else 2..5]", "? >= 1 and ? <= 5"),
+        ("[1...5]", "[0..0.5]"),
+    ],
+)
+def test_a_comparison_with_more_than_a_value_is_refused_and_told_how_to_write_it(
+    cell: str, instead: str
+) -> None:
+    with pytest.raises(ExpressionError) as refused:
+        compile_cell(cell)
+    assert instead in refused.value.text.zh
+    assert instead in refused.value.text.en
+
+
+@pytest.mark.parametrize("cell", [">= 3", "< 3", "[0..5]", "> (limit == 10)"])
+def test_a_truth_value_is_neither_more_nor_less_than_anything(cell: str) -> None:
+    with pytest.raises(ExpressionError, match="大小"):
+        compile_cell(cell).evaluate({INPUT: True, "limit": 10}, {})
 
 
 def test_unique_gives_the_one_row_that_fits_and_its_id() -> None:
