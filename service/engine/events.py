@@ -7,7 +7,7 @@ from service.engine.deadlines import resolve_timer
 from service.engine.model import Variables
 from service.engine.nodes import Node
 from service.engine.tokens import Flow, Scope, Sent, Token, stop
-from service.engine.variables import assign, current, together
+from service.engine.variables import assign, current, own, together
 from service.errors import Text
 
 
@@ -84,6 +84,7 @@ class Boundary(Catch):
         self.note(token, "entered")
         if self.element.interrupting:
             # The branch goes on for the activity: what that has set or received counts as its own.
+            own(holder)
             received = holder.internal_data.get("received")
             if received:
                 token.internal_data["received"] = received

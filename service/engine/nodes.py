@@ -13,7 +13,7 @@ from service.engine import patches
 from service.engine.expressions import Expression, Script
 from service.engine.model import Element, Variables
 from service.engine.tokens import EngineIncident, Flow, Scope, Token, TraceEntry, disarm
-from service.engine.variables import assign, hand_on, together
+from service.engine.variables import assign, hand_on, own, together
 from service.errors import AppError, Text
 
 if TYPE_CHECKING:
@@ -266,6 +266,12 @@ class Activity(Node):
         top.subprocesses[my_task.id] = scope
         scope.begin(my_task.data)
         return False
+
+    def scope_ended(self, token: Token, data: Variables) -> None:
+        """Go on with the variables the scope ended with."""
+        own(token)
+        token.data = data
+        token._ready()
 
 
 class ProcessSpec(BpmnProcessSpec):  # type: ignore[misc]  # Spiff is untyped

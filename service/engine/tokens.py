@@ -232,9 +232,7 @@ class Scope(BpmnSubWorkflow):  # type: ignore[misc]  # Spiff is untyped
         self.last_task = task
         if not self.live and not self.completed:
             self.completed, self.data = True, {}
-            holder = self.holder
-            holder.data = task.data
-            holder._ready()
+            self.holder.task_spec.scope_ended(self.holder, task.data)
 
 
 def disarm(token: Token) -> None:

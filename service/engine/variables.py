@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from service.engine.model import Variables
-from service.engine.tokens import EngineIncident, Token
+from service.engine.patches import every_task
+from service.engine.tokens import EngineIncident, Scope, Token
 from service.errors import Text
 
 #: Bytes of one variable as JSON. Contents belong into tables.
@@ -58,9 +59,7 @@ def assign(token: Token, values: Variables, element: str | None) -> None:
     """Set variables of a token. Raises `EngineIncident` for a value that cannot be kept."""
     if values:
         token.data = {**token.data, **{name: checked(name, value, element) for name, value in values.items()}}
-        received = token.internal_data.get("received")
-        if received:
-            token.internal_data["received"] = [name for name in received if name not in values]
+        _keep(token, values)
 
 
 def assigned(token: Token) -> set[str]:
@@ -129,9 +128,30 @@ def current(token: Token) -> Variables:
     return together(sorted(scope.live.values(), key=lambda one: one.id))
 
 
+def own(holder: Token) -> None:
+    """Let what was set within a subprocess or called process count as set by its holder, whatever others handed it.
+
+    Called when the scope ends or is left, while its tokens are still there.
+    """
+    scope = holder.workflow.top_workflow.subprocesses.get(holder.id)
+    if scope is not None and holder.internal_data.get("received"):
+        for token in every_task(scope.task_tree):
+            _keep(holder, assigned(token))
+
+
+def _keep(token: Token, names: Iterable[str]) -> None:
+    """Let these names no longer count as received of others."""
+    received = token.internal_data.get("received")
+    if received:
+        token.internal_data["received"] = [name for name in received if name not in names]
+
+
 def hand_on(ended: Token, others: Iterable[Token]) -> None:
     """Give what a branch set before it ended to those of its scope that still run, if they did not set it too."""
     above = _path(ended)
+    if isinstance(ended.workflow, Scope):
+        # Folding may forget the branch before the scope ends.
+        _keep(ended.workflow.holder, assigned_since(ended, set()))
     for other in others:
         names = assigned_since(ended, _path(other)) - assigned_since(other, above)
         _receive(other, {name: ended.data[name] for name in names})

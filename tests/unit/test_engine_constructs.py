@@ -213,6 +213,109 @@ def test_branch_that_ends_at_an_end_event_hands_on_what_it_set() -> None:
     assert it.machine.variables == {"n": 2}
 
 
+INNER = (start("s2"), user("y"), end("e2"), flows("s2", "y", "e2"))
+
+
+@pytest.mark.parametrize(
+    ("activity", "called"),
+    [
+        (node("subProcess", "act", "".join(INNER)), {}),
+        (node("callActivity", "act", calledElement="c"), drawing("c", *INNER)),
+        (
+            node(
+                "subProcess",
+                "act",
+                start("s3")
+                + node("callActivity", "in", calledElement="c")
+                + end("e3")
+                + flows("s3", "in", "e3"),
+            ),
+            drawing("c", *INNER),
+        ),
+    ],
+    ids=["subprocess", "call", "call in a subprocess"],
+)
+def test_what_an_activity_set_after_it_received_the_same_counts_at_the_join(
+    activity: str, called: dict[str, bytes]
+) -> None:
+    drawn = drawing(
+        "p",
+        start(),
+        parallel("g", "j"),
+        users("x", "z", "w"),
+        activity,
+        end(),
+        end("e1"),
+        flows("s", "g", "x", "e1"),
+        flows("g", "act", "j", "w", "e"),
+        flows("g", "z", "j"),
+    )
+    it = Run(procedure(drawn, called), v=0)
+    it.do("x", v=1).do("z")
+    assert it.task("y").variables == {"v": 1}
+    assert it.do("y", v=2).task("w").variables == {"v": 2}
+
+
+def test_what_an_activity_only_received_does_not_undo_a_change_at_the_join() -> None:
+    it = run(
+        start(),
+        parallel("g", "j"),
+        users("x", "z", "w"),
+        node("subProcess", "act", "".join(INNER)),
+        end(),
+        end("e1"),
+        flows("s", "g", "x", "e1"),
+        flows("g", "z", "j", "w", "e"),
+        flows("g", "act", "j"),
+        v=0,
+    )
+    it.do("z", v=2).do("x", v=1)
+    assert it.do("y", other=True).task("w").variables == {"v": 2, "other": True}
+
+
+def test_what_an_activity_set_before_its_border_event_counts_at_the_join() -> None:
+    inside = start("s2") + users("y", "y2") + end("e2") + flows("s2", "y", "y2", "e2")
+    it = run(
+        start(),
+        parallel("g", "j"),
+        users("x", "z", "w"),
+        node("subProcess", "act", inside),
+        boundary("b", "act", timer("P1D")),
+        exclusive("m"),
+        end(),
+        end("e1"),
+        flows("s", "g", "x", "e1"),
+        flows("g", "act", "m", "j", "w", "e"),
+        flow("b", "m"),
+        flows("g", "z", "j"),
+        v=0,
+    )
+    it.do("x", v=1).do("z").do("y", v=2).fire("b")
+    assert it.task("w").variables == {"v": 2}
+
+
+def test_what_a_forgotten_branch_of_an_activity_set_counts_at_the_join() -> None:
+    beside = (
+        boundary("b", "y", received("'k'", v="v") + message("news"), interrupting=False)
+        + end("e3")
+        + flow("b", "e3")
+    )
+    it = run(
+        start(),
+        parallel("g", "j"),
+        users("x", "z", "w"),
+        node("subProcess", "act", "".join(INNER) + beside),
+        end(),
+        end("e1"),
+        flows("s", "g", "x", "e1"),
+        flows("g", "act", "j", "w", "e"),
+        flows("g", "z", "j"),
+        v=0,
+    )
+    it.do("x", v=1).do("z").deliver("b", v=2)
+    assert it.do("y").task("w").variables == {"v": 2}
+
+
 def test_join_that_can_never_fire_is_an_incident_and_not_silence() -> None:
     it = run(
         start(),
