@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -74,9 +75,10 @@ def functions_for_matter(
 
     `submitted` gives the data last submitted with the form (an empty object before), `all_submitted` a list of
     `{by, at, organisation, outcome, opinion, data}`, oldest first. `pending` is being submitted and counts as the
-    newest.
+    newest. Each form's submissions are read when first asked for, and once.
     """
 
+    @cache
     def read(form: str) -> list[Submission]:
         found = submissions(connection, matter_id, form) if matter_id is not None else []
         if (
@@ -91,7 +93,8 @@ def functions_for_matter(
         found = read(form)
         return found[-1].data if found else {}
 
-    def all_submitted(form: str) -> list[dict[str, Any]]:
+    @cache
+    def rows(form: str) -> list[dict[str, Any]]:
         return [
             {
                 "by": one.by,
@@ -103,5 +106,8 @@ def functions_for_matter(
             }
             for one in read(form)
         ]
+
+    def all_submitted(form: str) -> list[dict[str, Any]]:
+        return list(rows(form))
 
     return {"submitted": submitted, "all_submitted": all_submitted}

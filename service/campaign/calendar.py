@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Literal
 
 from service.clock import CITY_ZONE, city_day
@@ -62,6 +63,8 @@ class WorkCalendar:
         rested = (
             entry.day for entry in self._days.values() if not entry.is_workday and not _is_weekend(entry.day)
         )
+        #: Asked for every year of every reckoning.
+        self._covered = frozenset(year for year in {day.year for day in self._days} if self._has_list(year))
         self._worked_weekends = sorted(day.toordinal() for day in worked)
         self._free_weekdays = sorted(day.toordinal() for day in rested)
 
@@ -76,6 +79,9 @@ class WorkCalendar:
 
     def covers(self, year: int) -> bool:
         """Whether the official list of `year` is known: every list has New Year's Day and National Day."""
+        return year in self._covered
+
+    def _has_list(self, year: int) -> bool:
         return all(
             (entry := self._days.get(date(year, month, 1))) is not None and not entry.is_workday
             for month in (1, 10)
@@ -83,12 +89,12 @@ class WorkCalendar:
 
     def years(self) -> tuple[int, ...]:
         """Return the years whose official list is known, in order."""
-        return tuple(year for year in sorted({day.year for day in self._days}) if self.covers(year))
+        return tuple(sorted(self._covered))
 
     def warnings_for(self, first: date, last: date) -> tuple[Text, ...]:
         """Return one warning for each year between `first` and `last` (both included) without a list."""
         low, high = min(first, last).year, max(first, last).year
-        return tuple(_no_list(year) for year in range(low, high + 1) if not self.covers(year))
+        return tuple([_no_list(year) for year in range(low, high + 1) if year not in self._covered])
 
     def add_workdays(self, day: date, n: int) -> Reckoning:
         """Return the `n`-th working day after `day`, which itself is not counted (Civil Code 201).
@@ -273,6 +279,7 @@ def _is_weekend(day: date) -> bool:
     return day.weekday() >= 5
 
 
+@cache
 def _no_list(year: int) -> Text:
     return Text(
         f"{year} 年的官方放假调休安排尚未导入，暂按周一至周五为工作日推算；名单公布后请导入并复核",

@@ -105,14 +105,17 @@ def functions_for(
 
     Those of `PLAN_FUNCTIONS` raise `Invalid` here, and `period_ends` moves nothing: a plan year brings its own
     (`windows.functions_for_plan`).
-    `warn` is called with each warning of a reckoning (a year without an official list). The callables raise
+    `warn` is called once with each warning of a reckoning (a year without an official list). The callables raise
     `Invalid` for arguments that are no days or whole numbers.
     """
+    said: set[str] = set()
 
     def told(warnings: tuple[Text, ...]) -> None:
         if warn is not None:
             for warning in warnings:
-                warn(warning)
+                if warning.zh not in said:
+                    said.add(warning.zh)
+                    warn(warning)
 
     def day_text(reckoning: Reckoning) -> str:
         told(reckoning.warnings)

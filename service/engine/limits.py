@@ -14,6 +14,11 @@ MOST_TEXT = 10_000
 MOST_NEW_TEXT = 400_000
 #: Amounts in cents of the whole city's budget have 15 digits; more is a mistake.
 LARGEST_NUMBER = 10**15
+#: What a call of a given function costs: reckoning working days over two centuries takes about as long.
+_CALL = 30
+#: So many characters are compared in a step, so many pairs of them looked at when one text is sought in another.
+_LETTERS_COMPARED = 1_000
+_LETTERS_SEARCHED = 8_000
 
 
 class Frame:
@@ -151,7 +156,9 @@ def contains(frame: Frame, item: Any, container: Any) -> bool:
     if isinstance(container, str):
         if not isinstance(item, str):
             raise wrong(f"{kind(item)[0]}不是文字", f"{kind(item)[1]} is not a text")
-        frame.charge(1 + len(container) // 16)
+        # At worst the one text is laid at every place of the other and compared to its end.
+        places = max(len(container) - len(item), 0)
+        frame.charge(1 + len(container) // 16 + places * len(item) // _LETTERS_SEARCHED)
         return item in container
     if isinstance(container, dict):
         return isinstance(item, str) and item in container
@@ -160,7 +167,7 @@ def contains(frame: Frame, item: Any, container: Any) -> bool:
             weigh(frame, item)
             weigh(frame, container)
         else:
-            frame.charge(len(container))
+            frame.charge(len(container) * text_cost(item))
         if isinstance(item, bool | int | float):
             return any(item == one and isinstance(item, bool) is isinstance(one, bool) for one in container)
         return item in container
@@ -178,6 +185,7 @@ def compare(which: type[ast.cmpop]) -> Callable[[Frame, Any, Any], bool]:
 
     def run(frame: Frame, left: Any, right: Any) -> bool:
         if isinstance(left, str) and isinstance(right, str):
+            frame.charge(min(text_cost(left), text_cost(right)))
             return test(left, right)
         if _ordered(left) and _ordered(right):
             return test(left, right)
@@ -187,6 +195,11 @@ def compare(which: type[ast.cmpop]) -> Callable[[Frame, Any, Any], bool]:
         )
 
     return run
+
+
+def text_cost(value: Any) -> int:
+    """Return how many steps it takes to compare `value` with another: long texts take more than one."""
+    return 1 + len(value) // _LETTERS_COMPARED if isinstance(value, str) else 1
 
 
 def made_list(frame: Frame, items: list[Any]) -> list[Any]:
@@ -278,8 +291,11 @@ def call_function(
         function = frame.functions.get(name)
         if function is None:
             raise wrong(f"没有函数 {name}", f"there is no function {name}")
-        frame.charge(20)
-        return function(*values, **options)
+        frame.charge(_CALL)
+        given = function(*values, **options)
+        if isinstance(given, list | dict):
+            frame.charge(len(given))
+        return given
     except (Invalid, NotFound):
         raise
     except AppError:

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from service.engine.limits import Frame, add, compare, kind, number, weigh, wrong
+from service.engine.limits import Frame, add, compare, kind, number, text_cost, weigh, wrong
 
 #: A number written as text is no longer than this.
 MOST_DIGITS = 40
@@ -72,7 +72,8 @@ def _all(frame: Frame, values: Any) -> bool:
 
 def _sorted(frame: Frame, values: Any, *, reverse: Any = False) -> list[Any]:
     items = frame.items(values)
-    frame.charge(4 + 4 * len(items))
+    frame.charge(4 + len(items))
+    frame.charge(3 * sum(text_cost(one) for one in items))
     weigh(frame, items)
     if not (all(isinstance(one, int | float) for one in items) or all(isinstance(one, str) for one in items)):
         raise wrong("sorted 只排数字或只排文字", "sorted takes numbers only or texts only")

@@ -3,11 +3,18 @@
 import json
 import time
 import tracemalloc
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from service.campaign.calendar import WorkCalendar
+from service.campaign.date_functions import functions_for
 from service.engine.expressions import ExpressionError, compile_script
 from service.engine.procedure import read_procedure
+from service.errors import Text
+from service.submissions import functions_for_matter
 
 BPMN = (
     '<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:cl="urn:chuanglv:bpmn:1" id="D">{}'
@@ -174,6 +181,10 @@ def test_no_more_problems_are_told_than_anybody_reads() -> None:
     assert len([one for one in found.problems if one.file == "p.bpmn"]) <= 200
 
 
+#: Texts of thousands of characters that differ in the last, and what to go through.
+_GROWN = (
+    "r = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\ns = '中中'" + "\ns = s + s" * 12 + "\nt = [s + str(x) for x in r]\n"
+)
 EXPRESSIONS = {
     "a text of texts": "a = 'xxxxxxxxxx'" + "\na = a + a" * 40,
     "a list doubled": "a = [1]" + "\na = a + a" * 50,
@@ -190,19 +201,63 @@ EXPRESSIONS = {
     "a = [s == s for x in s]",
     "searched again and again": "r = [1, 2, 3, 4, 5, 6, 7, 8]\ns = [a for a in r for b in r for c in r]\n"
     "a = [9 in s for x in s]",
+    "the longest of long texts": f"{_GROWN}a = [max(t) for x in r for y in r for z in r]",
+    "long texts in order": f"{_GROWN}a = sorted([u for x in r for y in r for z in r for u in t])",
+    "long texts compared": f"{_GROWN}a = [1 for x in r for y in r for z in r for w in r if t[0] < t[1]]",
+    "a long text in many": f"{_GROWN}a = [1 for x in r for y in r for z in r if t[0] + t[0][0:1] in t]",
+    "a text sought in a longer one": f"{_GROWN}b = s[0:1250] + 'b' + s[0:1250]\n"
+    "a = [1 for x in r for y in r if b in s]",
+    "working days of centuries": "r = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]\n"
+    "a = [add_workdays('1950-01-01', 60000 + x) for x in r for y in r for z in r]",
 }
 
 
 @pytest.mark.parametrize("name", EXPRESSIONS)
 def test_hostile_expressions_end_in_an_error_that_says_why(name: str) -> None:
+    warned: list[Text] = []
+    functions = functions_for(WorkCalendar(), datetime(2026, 8, 10, tzinfo=UTC), warn=warned.append)
     tracemalloc.start()
     begun = time.monotonic()
     try:
         with pytest.raises(ExpressionError) as refused:
-            compile_script(EXPRESSIONS[name]).execute({}, {})
+            compile_script(EXPRESSIONS[name]).execute({}, functions)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert any(word in refused.value.text.zh for word in ("太", "不是数字"))
     assert peak < 10_000_000
     assert time.monotonic() - begun < 5
+    assert len(warned) == len(set(warned))
+
+
+def test_what_was_submitted_is_read_once_for_an_expression_however_often_it_asks() -> None:
+    asked: list[Any] = []
+    row = SimpleNamespace(id="t", element_id="e", form="f", closed_by="p", organisation_id="o", outcome=None)
+    row.opinion, row.closed_at, row.data = None, datetime(2026, 8, 10, tzinfo=UTC), {"text": "中" * 4_000}
+
+    def execute(_query: Any, values: Any) -> list[Any]:
+        asked.append(values)
+        return [row] * 20
+
+    connection: Any = SimpleNamespace(execute=execute)
+    functions = functions_for_matter(connection, "m")
+    often = compile_script(
+        "r = [1, 2, 3, 4, 5, 6, 7, 8]\na = len([submitted('f').text for x in r for y in r])\n"
+        "b = [len(all_submitted('f')) for x in r for y in r]"
+    )
+    assert often.execute({}, functions) == {"r": [1, 2, 3, 4, 5, 6, 7, 8], "a": 64, "b": [20] * 64}
+    assert len(asked) == 1
+    changed = functions["all_submitted"]("f")
+    changed.clear()
+    assert len(functions["all_submitted"]("f")) == 20
+    too_often = compile_script(
+        "r = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]\na = [all_submitted('f') for x in r for y in r for z in r]"
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(ExpressionError, match="计算量"):
+            too_often.execute({}, functions)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000
