@@ -197,7 +197,7 @@ def _build(
                     spec = parser.get_spec(node.element.id)
                     found[spec.name] = spec
                     pending.append(spec)
-    except (ValidationException, ExpressionError, KeyError, AssertionError) as error:
+    except (ValidationException, ExpressionError, LookupError, ValueError, AssertionError) as error:
         text = error.text if isinstance(error, AppError) else Text(repr(error), repr(error))
         raise SpecError(
             Text(

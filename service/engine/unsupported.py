@@ -1,10 +1,11 @@
 """Elements and attributes the engine has no working form of are refused by name, with what to draw instead."""
 
+import re
 from collections.abc import Mapping
 
 from service.engine.diagram import GATEWAYS, Diagram
 from service.engine.extensions import BPMN
-from service.engine.xml import Node, children, local, namespace
+from service.engine.xml import Node, children, line_of, local, namespace
 from service.errors import Text
 
 #: Elements that cannot run, with what to draw instead.
@@ -113,6 +114,14 @@ _FIXED: Mapping[str, str] = {
 }
 
 
+#: Where the picture says a shape or a bend of a flow is.
+_PLACES = (
+    ("http://www.omg.org/spec/DD/20100524/DC", "Bounds", ("x", "y", "width", "height")),
+    ("http://www.omg.org/spec/DD/20100524/DI", "waypoint", ("x", "y")),
+)
+_NUMBER = re.compile(r"[+-]?(\d{1,9}(\.\d{0,20})?|\.\d{1,20})([eE][+-]?\d{1,2})?")
+
+
 def check_content(diagram: Diagram) -> None:
     """Report to the diagram's findings every element and attribute that has no working form in the engine."""
     findings = diagram.findings
@@ -149,6 +158,7 @@ def check_content(diagram: Diagram) -> None:
                     ),
                     node,
                 )
+    _check_picture(diagram)
     for node in diagram.root.iter():
         if "spiffworkflow" in namespace(node):
             findings.error(
@@ -158,6 +168,27 @@ def check_content(diagram: Diagram) -> None:
                 node,
             )
             break
+
+
+def _check_picture(diagram: Diagram) -> None:
+    """Report shapes and flows whose places are no numbers: no picture can be drawn from them."""
+    for uri, name, places in _PLACES:
+        for node in diagram.root.iter(f"{{{uri}}}{name}"):
+            wrong = next((one for one in places if not _NUMBER.fullmatch(node.get(one, ""))), None)
+            if wrong is None:
+                continue
+            shown = next((one for one in node.iterancestors() if one.get("bpmnElement")), None)
+            drawn = "" if shown is None else shown.get("bpmnElement", "")
+            flow = diagram.flows.get(drawn)
+            diagram.findings.error(
+                "bad-shape",
+                f"图形“{drawn[:60]}”的 {name} 的 {wrong}=“{node.get(wrong, '')[:40]}”不是数字；"
+                "请在图上把它重新摆放一次，或用 tools/layout.py 重排全图",
+                f"{wrong}=“{node.get(wrong, '')[:40]}” of the {name} of “{drawn[:60]}” is no number; move it in the "
+                "picture, or have tools/layout.py draw all anew",
+                flow.node if flow is not None else diagram.nodes.get(drawn, node),
+                line=line_of(node),
+            )
 
 
 def _refuse(diagram: Diagram, node: Node) -> None:

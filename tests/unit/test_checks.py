@@ -474,3 +474,31 @@ def test_problems_say_what_to_draw_instead() -> None:
     assert "parallel gateway" in errors(told)["unsupported-element"].text.en
     close = read(single("A", "<userTask id='A' cl:role='clerc'/>"))
     assert "clerk" in errors(close)["unknown-role"].text.zh
+
+
+PICTURE = (
+    '<p:BPMNDiagram xmlns:p="http://www.omg.org/spec/BPMN/20100524/DI" '
+    'xmlns:c="http://www.omg.org/spec/DD/20100524/DC" xmlns:i="http://www.omg.org/spec/DD/20100524/DI">'
+    '<p:BPMNPlane bpmnElement="p">'
+    '<p:BPMNShape bpmnElement="A"><c:Bounds x="1" y="-2.5" width="100" height="1e2"/></p:BPMNShape>'
+    '<p:BPMNEdge bpmnElement="S_A"><i:waypoint x="0" y="3"/></p:BPMNEdge></p:BPMNPlane></p:BPMNDiagram>'
+)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "element"),
+    [
+        (' x="1"', ' x="a"', "A"),
+        (' x="1"', "", "A"),
+        ('"-2.5"', '"nan"', "A"),
+        ('"1e2"', '"1e999"', "A"),
+        ('x="0"', 'x=""', "S_A"),
+    ],
+)
+def test_a_damaged_picture_is_refused_at_what_it_shows(right: str, wrong: str, element: str) -> None:
+    sound = process(single("A", user("A"))).decode()
+    drawn = sound.replace("</definitions>", f"{PICTURE}</definitions>")
+    assert read_all({"p.bpmn": drawn.encode()}).problems == ()
+    told = errors(read_all({"p.bpmn": drawn.replace(right, wrong).encode()}))["bad-shape"]
+    assert (told.file, told.element) == ("p.bpmn", element)
+    assert told.line is not None
