@@ -1,6 +1,7 @@
 """Which step of a process sets which variable, and what may be set before a step is reached."""
 
 from collections.abc import Iterator
+from functools import cache
 
 from service.engine.diagram import Diagram
 from service.engine.model import Element
@@ -18,26 +19,40 @@ class Assignments:
     def __init__(self, parts: Parts) -> None:
         """Reckon over `parts`, which do not change afterwards."""
         self._parts = parts
-        self._called = {key: called_by(parts, key) for key in parts.diagrams}
         self._given = {
             key: {one: self._given_by(diagram, element) for one, element in diagram.elements.items()}
             for key, diagram in parts.diagrams.items()
         }
-        self._all = {key: frozenset().union(*given.values()) for key, given in self._given.items()}
+        own = {key: frozenset().union(*given.values()) for key, given in self._given.items()}
+        called = {key: called_by(parts, key) for key in parts.diagrams}
+        #: What a process and all it calls set.
+        self._all = {key: frozenset().union(*(own[one] for one in called[key])) for key in called}
+        self._callers: dict[str, list[str]] = {key: [] for key in called}
+        for key, callees in called.items():
+            for one in callees:
+                if one != key:
+                    self._callers[one].append(key)
+        for key, diagram in parts.diagrams.items():
+            for one, element in diagram.elements.items():
+                if element.calls in self._all:
+                    self._given[key][one] |= self._all[element.calls]
+        self.anywhere = cache(self._anywhere)
+        self.before = cache(self._before)
+        self._from_callers = cache(self._set_by_callers)
 
-    def anywhere(self, key: str) -> frozenset[str]:
+    def _anywhere(self, key: str) -> frozenset[str]:
         """Return what process `key` may find set at all: by itself, those it calls and those that call it."""
-        around = {key, *self._called[key]}
-        around |= {one for called in self._called.values() if key in called for one in called}
-        return STANDARD.union(*(self._all[one] for one in around))
+        return STANDARD.union(self._all[key], *(self._all[one] for one in self._callers[key]))
 
-    def before(self, key: str, element: str) -> frozenset[str]:
+    def _before(self, key: str, element: str) -> frozenset[str]:
         """Return what may be set when a token comes to `element` of process `key`, on whatever way."""
         diagram = self._parts.diagrams[key]
         given = self._given[key]
         names = STANDARD.union(*(self._of(diagram, one, given) for one in _ancestors(diagram, element)))
-        callers = [other for other, called in self._called.items() if key in called and other != key]
-        return names.union(*(self.anywhere(other) for other in callers))
+        return names | self._from_callers(key)
+
+    def _set_by_callers(self, key: str) -> frozenset[str]:
+        return frozenset().union(*(self.anywhere(other) for other in self._callers[key]))
 
     def after(self, key: str, element: str) -> frozenset[str]:
         """Return what may be set when a token leaves `element`."""
@@ -75,12 +90,6 @@ class Assignments:
         script = diagram.scripts.get(element.id)
         if script is not None:
             names |= script.sets
-        for called in called_by(parts, element.calls) if element.calls is not None else ():
-            inner = parts.diagrams[called]
-            for one in inner.elements.values():
-                # A called process that calls on has its own callees among the called ones.
-                if one.calls is None:
-                    names |= self._given_by(inner, one)
         return frozenset(names)
 
 

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from service.engine.expressions import Expression, ExpressionError, Script, compile_script
 from service.engine.extensions import BPMN, Extensions, attribute, check_places, name_of, own, words
 from service.engine.model import Element
-from service.engine.problems import Findings
+from service.engine.problems import Allowance, Findings
 from service.engine.xml import Node, XmlError, child, children, line_of, local, namespace, parse_xml, text_of
 from service.errors import Text
 
@@ -34,6 +34,7 @@ _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,119}")
 _MOST_NODES = 300
 _MOST_FLOWS = 900
 _MOST_LANES = 40
+_LONGEST_MESSAGE = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,11 @@ class Diagram:
         )
 
 
-def read_diagram(file: str, data: bytes) -> tuple[Diagram | None, Findings]:
-    """Return the diagram of one file and what is wrong with it; None if there is nothing to go on with."""
+def read_diagram(file: str, data: bytes, whole: Allowance | None = None) -> tuple[Diagram | None, Findings]:
+    """Return the diagram of one file and what is wrong with it; None if there is nothing to go on with.
+
+    `whole` is what all files together may still have compiled.
+    """
     findings = Findings(file)
     try:
         root = parse_xml(data)
@@ -131,7 +135,7 @@ def read_diagram(file: str, data: bytes) -> tuple[Diagram | None, Findings]:
             process,
         )
     diagram = Diagram(key, file, data, root, process, findings, name_of(process))
-    return (diagram if _read_process(diagram) else None), findings
+    return (diagram if _read_process(diagram, whole) else None), findings
 
 
 def _only_process(root: Node, findings: Findings) -> Node | None:
@@ -170,9 +174,9 @@ def _check_ids(root: Node, findings: Findings) -> None:
         seen.add(key)
 
 
-def _read_process(diagram: Diagram) -> bool:
+def _read_process(diagram: Diagram, whole: Allowance | None) -> bool:
     findings, process = diagram.findings, diagram.process
-    reader = Extensions(findings)
+    reader = Extensions(findings, whole)
     diagram.title = reader.marked(process, "title")
     diagram.starters = words(process, "starters")
     matter = attribute(process, "matter")
@@ -304,6 +308,14 @@ def _message(diagram: Diagram, node: Node, messages: Mapping[str, Node]) -> str 
             "message-missing",
             "没有选定消息，或消息没有名称；请在属性栏选一个有名称的消息",
             "no message is chosen, or it has no name; choose a named message",
+            node,
+        )
+        return None
+    if len(name) > _LONGEST_MESSAGE:
+        diagram.findings.error(
+            "message-too-long",
+            f"消息名称“{name[:40]}…”有 {len(name)} 个字，最多 {_LONGEST_MESSAGE} 个",
+            f"the message name “{name[:40]}…” has {len(name)} characters, {_LONGEST_MESSAGE} at most",
             node,
         )
         return None

@@ -41,6 +41,7 @@ from service.errors import AppError, Text
 #: Lengths and depths of a text; real expressions of diagrams stay far below.
 MOST_CHARACTERS = 4_000
 MOST_DEPTH = 80
+MOST_NAME = 80
 MOST_SCRIPT_LINES = 60
 
 Run: TypeAlias = Callable[[Frame], Any]
@@ -184,6 +185,8 @@ def compile_script(source: str, *, file: str = "", line: int | None = None) -> S
                 file,
                 where,
             )
+        if len(target.id) > MOST_NAME:
+            raise _refused(_LONG_NAME, target.id, file, where)
         text = ast.get_source_segment(source.strip(), statement.value) or source
         lines.append((target.id, compile_expression(f"({text})", file=file, line=where)))
     return Script(source, tuple(lines))
@@ -274,6 +277,7 @@ _NOT_ALLOWED: Mapping[str, Text] = {
     "Starred": Text("不支持 *", "* is not supported"),
 }
 
+_LONG_NAME = Text(f"名称超过 {MOST_NAME} 个字符", f"a name is longer than {MOST_NAME} characters")
 _HINTS = {"true": "True", "false": "False", "null": "None", "nil": "None"}
 
 
@@ -314,7 +318,7 @@ class _Compiler:
         return lambda _frame: value
 
     def _name(self, tree: ast.Name) -> Run:
-        name = tree.id
+        name = _fitting(tree.id)
         if name.startswith("_"):
             raise wrong(f"名称 {name} 不能以下划线开头", f"the name {name} may not begin with an underscore")
         if name in _HINTS:
@@ -418,7 +422,7 @@ class _Compiler:
         return lambda frame: made_dict(frame, [(key(frame), value(frame)) for key, value in pairs])
 
     def _attribute(self, tree: ast.Attribute) -> Run:
-        value, name = self.node(tree.value), tree.attr
+        value, name = self.node(tree.value), _fitting(tree.attr)
         if name.startswith("_"):
             raise wrong(f"字段 {name} 不能以下划线开头", f"the field {name} may not begin with an underscore")
         return lambda frame: field_of(value(frame), name)
@@ -442,7 +446,7 @@ class _Compiler:
             )
         if not isinstance(tree.func, ast.Name) or tree.func.id.startswith("_"):
             raise wrong("只能按名称调用函数", "functions are called by name only")
-        name = tree.func.id
+        name = _fitting(tree.func.id)
         self.calls.add(name)
         arguments = [self.node(one) for one in tree.args]
         named: dict[str, Run] = {}
@@ -516,6 +520,13 @@ class _Compiler:
             bound[name] = hidden
 
         return loop
+
+
+def _fitting(name: str) -> str:
+    """Return the name if it is no longer than names are."""
+    if len(name) > MOST_NAME:
+        raise wrong(_LONG_NAME.zh, _LONG_NAME.en)
+    return name
 
 
 def _comparison(operator: ast.cmpop, operand: ast.expr) -> Callable[[Frame, Any, Any], bool]:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, cast
 from service.engine.deadlines import parse_deadline
 from service.engine.expressions import Expression, ExpressionError, compile_expression
 from service.engine.model import Deadline, Element, Outcome, Receive, Send, Spread, Vote
-from service.engine.problems import Findings
+from service.engine.problems import Allowance, Findings
 from service.engine.xml import Node, child, children, line_of, local, namespace, text_of
 from service.errors import Text
 
@@ -17,6 +17,11 @@ CL = "urn:chuanglv:bpmn:1"
 
 #: All expressions and scripts of one file; compiling as many of the costliest kind takes a tenth of a second.
 MOST_TOGETHER = 40_000
+
+#: Attributes that list words, and how many they may hold.
+_LISTS = frozenset({"cl:starters", "cl:notBy", "cl:cc", "cl:remind", "by"})
+MOST_WORDS = 50
+_MOST_REMINDERS = 10
 
 THROWS = frozenset({"intermediateThrowEvent", "endEvent", "sendTask"})
 CATCHES = frozenset({"intermediateCatchEvent", "boundaryEvent", "receiveTask", "startEvent"})
@@ -90,6 +95,7 @@ def check_places(root: Node, findings: Findings) -> None:
             attribute_uri, _, attribute = str(name).rpartition("}")
             attribute_uri = attribute_uri.removeprefix("{")
             if attribute_uri == CL:
+                _check_words(node, f"cl:{attribute}", str(node.get(name)), findings)
                 if uri != BPMN or attribute not in ATTRIBUTES.get(local(node), _NAMED):
                     findings.error(
                         "unknown-extension",
@@ -112,24 +118,25 @@ def check_places(root: Node, findings: Findings) -> None:
 class Extensions:
     """Reads what one file's elements say in our namespace, compiling every expression."""
 
-    def __init__(self, findings: Findings) -> None:
-        """Report to `findings`, whose file the expressions name."""
+    def __init__(self, findings: Findings, whole: Allowance | None = None) -> None:
+        """Report to `findings`, whose file the expressions name; all files together share `whole`."""
         self.findings = findings
-        self._left = MOST_TOGETHER
-
-    def affords(self, node: Node, source: str) -> bool:
-        """Whether an expression of this length may still be compiled; the first that may not is reported."""
-        had = self._left
-        self._left -= len(source)
-        if had >= 0 > self._left:
-            self.findings.error(
-                "too-large",
+        self._allowance = Allowance(
+            MOST_TOGETHER,
+            Text(
                 f"流程里的表达式和脚本合计超过 {MOST_TOGETHER} 个字符；请拆成几个流程",
                 f"the expressions and scripts of the process are longer than {MOST_TOGETHER} characters together; "
                 "split it",
-                node,
-            )
-        return self._left >= 0
+            ),
+            whole,
+        )
+
+    def affords(self, node: Node, source: str) -> bool:
+        """Whether an expression of this length may still be compiled; the first that may not is reported."""
+        affords, told = self._allowance.take(len(source))
+        if told is not None:
+            self.findings.error("too-large", told.zh, told.en, node)
+        return affords
 
     def describe(self, node: Node, element: Element, message: str | None) -> Element:
         """Return `element` with the facets its `cl:` attributes and elements give it."""
@@ -385,7 +392,7 @@ class Extensions:
             source = self.identifier(one, one.get("from"), "cl:variable from")
             if name is not None and source is not None:
                 variables[name] = source
-        by = () if receive is None else tuple(receive.get("by", "").split())
+        by = () if receive is None else tuple(receive.get("by", "").split()[:MOST_WORDS])
         return Receive(message, None if receive is None else self.expression(receive, key), variables, by)
 
     def _expressions(self, node: Node, name: str) -> dict[str, Expression]:
@@ -443,8 +450,8 @@ def attribute(node: Node, name: str) -> str | None:
 
 
 def words(node: Node, name: str) -> tuple[str, ...]:
-    """Return the space-separated words of the attribute `cl:name`."""
-    return tuple((attribute(node, name) or "").split())
+    """Return the space-separated words of the attribute `cl:name`; more than `MOST_WORDS` are reported elsewhere."""
+    return tuple((attribute(node, name) or "").split()[:MOST_WORDS])
 
 
 def own(node: Node, name: str) -> list[Node]:
@@ -477,6 +484,8 @@ def _check_own(node: Node, findings: Findings) -> None:
             node,
         )
         return
+    if name == "receive":
+        _check_words(node, "by", node.get("by", ""), findings)
     required, optional = OWN_ATTRIBUTES[name]
     for given in sorted(str(key) for key in node.attrib):
         if given not in required | optional:
@@ -491,6 +500,18 @@ def _check_own(node: Node, findings: Findings) -> None:
             "extension-incomplete",
             f"<cl:{name}> 缺少属性 {missing}",
             f"<cl:{name}> lacks the attribute {missing}",
+            node,
+        )
+
+
+def _check_words(node: Node, name: str, text: str, findings: Findings) -> None:
+    """Report a list with more words than anybody means; expressions are no lists."""
+    most = _MOST_REMINDERS if name == "cl:remind" else MOST_WORDS
+    if name in _LISTS and len(text.split()) > most:
+        findings.error(
+            "too-many-words",
+            f"{name} 有 {len(text.split())} 项，最多 {most} 项",
+            f"{name} has {len(text.split())} words, {most} at most",
             node,
         )
 

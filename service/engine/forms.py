@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import Any, Literal, cast
 
@@ -26,7 +25,9 @@ from service.engine.fields import (
     opened,
     walk,
 )
+from service.engine.hints import Hints
 from service.engine.model import Problem
+from service.engine.problems import Allowance
 from service.engine.vocabulary import BUILT_IN
 from service.errors import Text
 
@@ -49,6 +50,10 @@ TEXTAREA_LIMIT = 10_000
 LARGEST_FILE = 200_000_000
 #: The longest form of the city's procedure has some 120.
 MOST_COMPONENTS = 600
+#: Characters of all its expressions.
+_MOST_TOGETHER = 40_000
+#: Pairs of characters compared to say which attribute was meant.
+_MOST_COMPARED = 100_000
 
 _COMMON = frozenset({"type", "id", "key", "label", "description", "layout", "conditional", "properties"})
 _INPUT = _COMMON | {"validate", "readonly", "disabled", "defaultValue"}
@@ -118,12 +123,12 @@ _NAMED = re.compile(r'"(key|path|id)"\s*:\s*"([^"\\]{1,120})"')
 _TAG = re.compile(r"<\s*/?\s*[A-Za-z!]")
 
 
-def parse_form(file: str, data: bytes) -> tuple[Form | None, list[Problem]]:
+def parse_form(file: str, data: bytes, whole: Allowance | None = None) -> tuple[Form | None, list[Problem]]:
     """Read one form file; the form is None when the file cannot be read as a form at all.
 
     A form with problems of severity `error` is returned for display, but may not be deployed.
     """
-    reader = _Reader(file)
+    reader = _Reader(file, whole)
     try:
         text = data.decode("utf-8")
         document = json.loads(text)
@@ -188,10 +193,19 @@ def _places(text: str) -> dict[tuple[str, str], int]:
 class _Reader:
     """Collects problems while one file is read."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, whole: Allowance | None) -> None:
         self.file = file
+        self.allowance = Allowance(
+            _MOST_TOGETHER,
+            Text(
+                f"表单里的表达式合计超过 {_MOST_TOGETHER} 个字符；请拆成几个表单",
+                f"The expressions of the form have more than {_MOST_TOGETHER} characters; split it",
+            ),
+            whole,
+        )
         self.places: Mapping[tuple[str, str], int] = {}
         self.problems: list[Problem] = []
+        self.hints = Hints(_MOST_COMPARED)
 
     def report(
         self,
@@ -550,6 +564,11 @@ class _Reader:
             return None
         source = str(given).strip().removeprefix("=").strip()
         line = self._line(element)
+        affords, exceeded = self.allowance.take(len(source))
+        if exceeded is not None:
+            self.report("form.size", element, exceeded)
+        if not affords:
+            return None
         try:
             return compile_expression(source, file=self.file, line=line)
         except ExpressionError as error:
@@ -650,8 +669,8 @@ class _Reader:
         for name in holder:
             if name in known:
                 continue
-            close = get_close_matches(name, known, 1)
-            hint = Text(f"，是否为 {close[0]}？", f"; did you mean {close[0]}?") if close else Text("", "")
+            close = self.hints.close(name, known, 0.6)
+            hint = Text(f"，是否为 {close}？", f"; did you mean {close}?") if close else Text("", "")
             self.report(
                 code,
                 element,

@@ -11,7 +11,6 @@ from service.engine.expressions import Expression
 from service.engine.fields import Field, Form, RowList, walk
 from service.engine.model import Element, Problem
 from service.engine.parts import Parts, form_reads, uses
-from service.engine.references import hint
 from service.engine.vocabulary import BUILT_IN
 from service.errors import Text
 
@@ -55,7 +54,7 @@ def _check_calls(
     parts: Parts,
 ) -> None:
     for name in sorted(expression.calls - set(functions)):
-        zh, en = hint(name, functions)
+        zh, en = parts.hints.hint(name, functions)
         diagram.findings.error(
             "unknown-function",
             f"表达式“{expression.source[:80]}”里没有函数 {name}{zh}",
@@ -83,7 +82,7 @@ def _check_submitted(
         form = parts.forms.get(name)
         field = fields.get(id(call))
         if form is None:
-            zh, en = hint(name, parts.forms)
+            zh, en = parts.hints.hint(name, parts.forms)
             diagram.findings.error(
                 "unknown-form",
                 f"{call.func.id}('{name[:60]}') 的表单不在 forms/ 里{zh}",
@@ -92,7 +91,7 @@ def _check_submitted(
                 line=line,
             )
         elif field is not None and field not in form.entries:
-            zh, en = hint(field, form.entries)
+            zh, en = parts.hints.hint(field, form.entries)
             diagram.findings.error(
                 "unknown-field",
                 f"表单 {name} 没有字段 {field}{zh}",
@@ -108,7 +107,7 @@ def _check_form(parts: Parts, form: Form, functions: Iterable[str]) -> None:
         if prefill is None:
             continue
         for name in sorted(prefill.calls - set(functions)):
-            zh, en = hint(name, functions)
+            zh, en = parts.hints.hint(name, functions)
             parts.problems.append(
                 Problem(
                     form.file,
@@ -127,7 +126,7 @@ def _check_form(parts: Parts, form: Form, functions: Iterable[str]) -> None:
 def _check_decisions(parts: Parts, functions: Iterable[str]) -> None:
     for table in parts.decisions.values():
         for name in sorted(table.calls - set(functions)):
-            zh, en = hint(name, functions)
+            zh, en = parts.hints.hint(name, functions)
             parts.problems.append(
                 Problem(
                     table.file,
@@ -180,13 +179,9 @@ def _check_variables(parts: Parts, diagram: Diagram, assignments: Assignments) -
     known = assignments.anywhere(diagram.key)
     for one in sorted(_readings(parts, diagram), key=lambda reading: reading.name):
         if one.name not in known:
-            close = hint(one.name, known) if len(one.name) > 2 else ("", "")
-            # What there is may be long; only a likely slip is worth saying.
-            close = (
-                close
-                if "？" in close[0]
-                else ("；请补上，或由发起时给出", "; set it, or give it at the start")
-            )
+            close = parts.hints.slip(one.name, known) if len(one.name) > 2 else ("", "")
+            if not close[0]:
+                close = "；请补上，或由发起时给出", "; set it, or give it at the start"
             diagram.findings.warning(
                 "never-set",
                 f"{one.what.zh}要读变量 {one.name}，但没有表单字段、脚本、操作结果、决策或消息给出它{close[0]}",

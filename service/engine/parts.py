@@ -8,6 +8,7 @@ from service.engine.decisions import DecisionTable
 from service.engine.diagram import Diagram
 from service.engine.expressions import Expression
 from service.engine.fields import Field, Form, RowList, Table, walk
+from service.engine.hints import Hints
 from service.engine.model import Element, Problem, Role
 from service.engine.xml import Node
 
@@ -23,6 +24,7 @@ class Parts:
     decisions: dict[str, DecisionTable] = field(default_factory=dict)
     diagrams: dict[str, Diagram] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    hints: Hints = field(default_factory=Hints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,43 +86,51 @@ def forms_of(diagram: Diagram, *, shown: bool) -> frozenset[str]:
 
 def called_by(parts: Parts, key: str) -> tuple[str, ...]:
     """Return the process and all it calls, directly or not, itself first."""
-    found: list[str] = []
+    found: dict[str, None] = {}
     waiting = [key]
     while waiting:
         one = waiting.pop()
         if one in found or one not in parts.diagrams:
             continue
-        found.append(one)
+        found[one] = None
         waiting += sorted(
             {element.calls for element in parts.diagrams[one].elements.values() if element.calls}
         )
     return tuple(found)
 
 
-def reached(parts: Parts, key: str) -> Reach:
-    """Return the files process `key` reaches and the variables that are read in them.
+def reached(parts: Parts) -> dict[str, Reach]:
+    """Return for each process the files it reaches and the variables that are read in them.
 
     A form field becomes a variable of the engine only if its name is among the read ones, so names read by the
     roles' seats and by the parameters of forms' sources are among them too.
     """
-    files: set[str] = set()
-    names: set[str] = set()
-    for one in called_by(parts, key):
-        diagram = parts.diagrams[one]
-        files.add(diagram.file)
-        names |= own_reads(parts, diagram)
-        filled = forms_of(diagram, shown=False)
-        for form_id in forms_of(diagram, shown=True):
-            form = parts.forms.get(form_id)
-            if form is not None:
-                files.add(form.file)
-                # A form that is only shown is not prefilled: it reads nothing.
-                names |= form_reads(form) | _source_names(form) if form_id in filled else frozenset()
-        for element in diagram.elements.values():
-            table = parts.decisions.get(element.decision or "")
-            if table is not None:
-                files.add(table.file)
-                names |= table.names
+    own = {key: _own_reach(parts, diagram) for key, diagram in parts.diagrams.items()}
+    found = {}
+    for key in own:
+        called = [own[one] for one in called_by(parts, key)]
+        found[key] = Reach(
+            frozenset().union(*(one.files for one in called)),
+            frozenset().union(*(one.reads for one in called)),
+        )
+    return found
+
+
+def _own_reach(parts: Parts, diagram: Diagram) -> Reach:
+    files = {diagram.file}
+    names = own_reads(parts, diagram)
+    filled = forms_of(diagram, shown=False)
+    for form_id in forms_of(diagram, shown=True):
+        form = parts.forms.get(form_id)
+        if form is not None:
+            files.add(form.file)
+            # A form that is only shown is not prefilled: it reads nothing.
+            names |= form_reads(form) | _source_names(form) if form_id in filled else frozenset()
+    for element in diagram.elements.values():
+        table = parts.decisions.get(element.decision or "")
+        if table is not None:
+            files.add(table.file)
+            names |= table.names
     return Reach(frozenset(files), frozenset(names))
 
 

@@ -1,6 +1,6 @@
 """Follows the flows of a diagram: steps never reached, ends never reached, loops without a wait, lost tokens."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from service.engine.diagram import GATEWAYS, Diagram
@@ -12,6 +12,9 @@ _WAITS = frozenset(
 )
 #: A scope with more combinations of parallel branches is not followed to the end; real diagrams have dozens.
 _MOST_MARKINGS = 2_000
+
+#: A call within a call within a call; real procedures have two or three.
+MOST_CALLS_DEEP = 20
 
 Marking = tuple[str, ...]
 
@@ -42,20 +45,41 @@ def check_paths(diagram: Diagram) -> None:
 
 def check_loops(diagrams: Mapping[str, Diagram]) -> None:
     """Report loops in which nothing waits: the engine would run round and round; and calls that go in circles."""
-    for diagram in diagrams.values():
-        circle = _call_circle(diagrams, diagram.key)
-        if circle is not None:
-            call = next(key for key, one in diagram.elements.items() if one.calls == circle[1])
-            diagram.findings.error(
-                "call-circle",
-                f"流程互相调用成了圈：{' → '.join(circle)}，会无穷无尽；请用消息启动其中一个，"
-                "或在一个流程里画回去的连线",
-                f"processes call each other in a circle: {' → '.join(circle)}, without end; start one of them by a "
-                "message, or draw a flow back within one process",
-                diagram.nodes[call],
-            )
+    calls = {
+        key: {one.calls for one in diagram.elements.values() if one.calls in diagrams}
+        for key, diagram in diagrams.items()
+    }
+    #: Of each process, whether a token may run through it without waiting; those it calls come first.
+    through: dict[str, bool] = {}
+    for _ in range(MOST_CALLS_DEEP):
+        for key in [one for one in diagrams if one not in through and calls[one] <= through.keys()]:
+            through[key] = _runs_through(diagrams[key], key, through, {})
+    circles = False
+    for key, diagram in diagrams.items():
+        if key in through:
+            _check_loop(diagram, through)
             continue
-        _check_loop(diagrams, diagram)
+        circle = _call_circle(calls, key)
+        if circle is None:
+            continue
+        circles = True
+        call = next(key for key, one in diagram.elements.items() if one.calls == circle[1])
+        diagram.findings.error(
+            "call-circle",
+            f"流程互相调用成了圈：{' → '.join(circle)}，会无穷无尽；请用消息启动其中一个，"
+            "或在一个流程里画回去的连线",
+            f"processes call each other in a circle: {' → '.join(circle)}, without end; start one of them by a "
+            "message, or draw a flow back within one process",
+            diagram.nodes[call],
+        )
+    for key in diagrams.keys() - through.keys() if not circles else ():
+        diagrams[key].findings.error(
+            "calls-too-deep",
+            f"调用活动一层套一层，超过 {MOST_CALLS_DEEP} 层；请合并几个流程，或用消息启动其中一个",
+            f"call activities are nested more than {MOST_CALLS_DEEP} deep; join some processes, or start one of them "
+            "by a message",
+            diagrams[key].process,
+        )
 
 
 def _borders(diagram: Diagram) -> dict[str, list[str]]:
@@ -114,16 +138,13 @@ def _check_ends(diagram: Diagram, scope: str, nodes: list[str], reached: set[str
         )
 
 
-def _call_circle(diagrams: Mapping[str, Diagram], key: str) -> list[str] | None:
+def _call_circle(calls: Mapping[str, Set[str | None]], key: str) -> list[str] | None:
     """Return the processes from `key` back to `key` by call activities, None if there is no such way."""
     before: dict[str, str] = {}
     waiting = [key]
     while waiting:
         one = waiting.pop()
-        for element in diagrams[one].elements.values():
-            called = element.calls
-            if called is None or called not in diagrams:
-                continue
+        for called in sorted(called for called in calls[one] if called is not None):
             if called == key:
                 circle = [key, one]
                 while circle[-1] != key:
@@ -135,8 +156,9 @@ def _call_circle(diagrams: Mapping[str, Diagram], key: str) -> list[str] | None:
     return None
 
 
-def _check_loop(diagrams: Mapping[str, Diagram], diagram: Diagram) -> None:
-    passable = {key for key in diagram.nodes if _passable(diagrams, diagram, key, set())}
+def _check_loop(diagram: Diagram, through: Mapping[str, bool]) -> None:
+    inner: dict[str, bool] = {}
+    passable = {key for key in diagram.nodes if _passable(diagram, key, through, inner)}
     loop = next(_loops(diagram, passable), None)
     if loop is None:
         return
@@ -151,31 +173,31 @@ def _check_loop(diagrams: Mapping[str, Diagram], diagram: Diagram) -> None:
     )
 
 
-def _passable(diagrams: Mapping[str, Diagram], diagram: Diagram, key: str, within: set[str]) -> bool:
-    """Whether a token can pass the node without waiting."""
+def _passable(diagram: Diagram, key: str, through: Mapping[str, bool], inner: dict[str, bool]) -> bool:
+    """Whether a token can pass the node without waiting; `inner` keeps what is known of subprocesses."""
     element = diagram.elements[key]
-    if element.type in _WAITS:
-        return False
     if element.type == "subProcess":
-        return _runs_through(diagrams, diagram, key, within)
+        if key not in inner:
+            inner[key] = _runs_through(diagram, key, through, inner)
+        return inner[key]
     if element.type == "callActivity":
-        called = diagrams.get(element.calls or "")
-        if called is None or called.key in within:
-            return False
-        return _runs_through(diagrams, called, called.key, within | {called.key})
-    return True
+        return through.get(element.calls or "", False)
+    return element.type not in _WAITS
 
 
-def _runs_through(diagrams: Mapping[str, Diagram], diagram: Diagram, scope: str, within: set[str]) -> bool:
+def _runs_through(diagram: Diagram, scope: str, through: Mapping[str, bool], inner: dict[str, bool]) -> bool:
+    """Whether a token can go from the start of the process or subprocess `scope` to an end without waiting."""
     seen: set[str] = set()
     waiting = diagram.starts(scope)
     while waiting:
         key = waiting.pop()
-        if key in seen or not _passable(diagrams, diagram, key, within):
+        if key in seen:
+            continue
+        seen.add(key)
+        if not _passable(diagram, key, through, inner):
             continue
         if diagram.elements[key].type == "endEvent":
             return True
-        seen.add(key)
         waiting += [flow.target for flow in diagram.outgoing[key]]
     return False
 

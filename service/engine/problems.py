@@ -12,6 +12,24 @@ MOST_PROBLEMS = 200
 _MOST_KEPT = 1_000
 
 
+class Allowance:
+    """How many characters of expressions may be compiled, in one file and in all of them together."""
+
+    def __init__(self, most: int, told: Text, whole: "Allowance | None" = None) -> None:
+        """Allow `most`, and no more than what is left of `whole`; `told` is what to say when it is too much."""
+        self._left = most
+        self._told = told
+        self._whole = whole
+
+    def take(self, length: int) -> tuple[bool, Text | None]:
+        """Return whether so many more may be compiled, and what to tell when these are the first too many."""
+        had = self._left
+        self._left -= length
+        if self._left < 0:
+            return False, self._told if had >= 0 else None
+        return (True, None) if self._whole is None else self._whole.take(length)
+
+
 class Findings:
     """The problems found in one file, in the order they were found."""
 
@@ -31,7 +49,7 @@ class Findings:
     def extend(self, problems: Iterable[Problem]) -> None:
         """Take over problems found elsewhere."""
         for problem in problems:
-            if len(self._found) >= _MOST_KEPT:
+            if self.full:
                 return
             self._found.setdefault(
                 (problem.file, problem.code, problem.element, problem.line, problem.text.en), problem
@@ -42,6 +60,11 @@ class Findings:
         """All problems, errors and warnings, each once and no more than `MOST_PROBLEMS`."""
         found = sorted(self._found.values(), key=lambda one: one.severity != "error")
         return tuple(found[:MOST_PROBLEMS])
+
+    @property
+    def full(self) -> bool:
+        """Whether no more is kept; looking for more is then in vain."""
+        return len(self._found) >= _MOST_KEPT
 
     @property
     def failed(self) -> bool:

@@ -10,10 +10,10 @@ from service.engine import checks, names, paths, references
 from service.engine.diagram import Diagram, read_diagram
 from service.engine.forms import parse_form
 from service.engine.model import OperationSignature, Problem, Procedure, ProcessDefinition
-from service.engine.parts import Parts, reached
-from service.engine.problems import Findings
+from service.engine.parts import Parts, Reach, reached
+from service.engine.problems import Allowance, Findings
 from service.engine.roles import read_roles
-from service.engine.specs import SpecError, specs_of
+from service.engine.specs import Made, SpecError, specs_of
 from service.engine.tables import read_decision
 from service.engine.toml import parse_toml
 from service.errors import Text
@@ -22,6 +22,8 @@ ROLES = "roles.toml"
 _MOST_FILES = 500
 _MOST_BYTES = 1 << 20
 _MOST_BYTES_TOGETHER = 16 << 20
+#: Characters of expressions in all files; the city's own procedure has a fifth of it.
+MOST_EXPRESSIONS = 200_000
 _STEM = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,79}")
 
 
@@ -41,7 +43,9 @@ def read_procedure(
     paths.check_loops(parts.diagrams)
     references.check_references(parts, signatures)
     names.check_names(parts, function_names)
-    processes = {key: _definition(parts, files, diagram) for key, diagram in parts.diagrams.items()}
+    reach = reached(parts)
+    digests = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
+    processes = {key: _definition(diagram, reach[key], digests) for key, diagram in parts.diagrams.items()}
     problems = list(parts.problems)
     for diagram in parts.diagrams.values():
         problems += diagram.findings.problems
@@ -66,9 +70,10 @@ def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 def _try_build(procedure: Procedure) -> list[Problem]:
     """Build what the engine runs: whatever the checks overlooked must show now, not with the first instance."""
     found = []
+    made: Made = {}
     for definition in procedure.processes.values():
         try:
-            specs_of(definition, procedure)
+            specs_of(definition, procedure, made)
         except SpecError as error:
             element = definition.elements.get(error.facts.get("element") or "")
             found.append(
@@ -101,6 +106,14 @@ def _read_files(files: Mapping[str, bytes]) -> Parts:
             )
         )
     left = _MOST_BYTES_TOGETHER
+    allowance = Allowance(
+        MOST_EXPRESSIONS,
+        Text(
+            f"全部文件的表达式、脚本和决策表合计超过 {MOST_EXPRESSIONS} 个字符；从这里起没有检查",
+            f"the expressions, scripts and tables of all files have more than {MOST_EXPRESSIONS} characters together; "
+            "from here on none was checked",
+        ),
+    )
     for path in sorted(files)[:_MOST_FILES]:
         findings = Findings(path)
         left -= len(files[path])
@@ -119,7 +132,7 @@ def _read_files(files: Mapping[str, bytes]) -> Parts:
                 f"the file has {len(files[path])} bytes, {_MOST_BYTES} at most",
             )
         else:
-            _read_file(parts, findings, path, files[path])
+            _read_file(parts, findings, path, files[path], allowance)
         parts.problems += findings.problems
     if ROLES not in files:
         parts.problems.append(
@@ -138,7 +151,7 @@ def _read_files(files: Mapping[str, bytes]) -> Parts:
     return parts
 
 
-def _read_file(parts: Parts, findings: Findings, path: str, data: bytes) -> None:
+def _read_file(parts: Parts, findings: Findings, path: str, data: bytes, allowance: Allowance) -> None:
     where = PurePosixPath(path)
     folder, key = where.parent.as_posix(), where.stem
     if not _STEM.fullmatch(key):
@@ -151,7 +164,7 @@ def _read_file(parts: Parts, findings: Findings, path: str, data: bytes) -> None
         parts.roles, found = read_roles(path, data)
         findings.extend(found)
     elif folder == "." and where.suffix == ".bpmn":
-        diagram, found_in_diagram = read_diagram(path, data)
+        diagram, found_in_diagram = read_diagram(path, data, allowance)
         if diagram is None:
             findings.extend(found_in_diagram.problems)
         elif diagram.key == key:
@@ -159,12 +172,12 @@ def _read_file(parts: Parts, findings: Findings, path: str, data: bytes) -> None
         else:
             findings.extend(found_in_diagram.problems)
     elif folder == "decisions" and where.suffix == ".dmn":
-        table, found = read_decision(path, data)
+        table, found = read_decision(path, data, allowance)
         findings.extend(found)
         if table is not None:
             parts.decisions[key] = table
     elif folder == "forms" and where.suffix == ".json":
-        form, found_in_form = parse_form(path, data)
+        form, found_in_form = parse_form(path, data, allowance)
         findings.extend(found_in_form)
         if form is not None:
             parts.forms[key] = form
@@ -180,15 +193,14 @@ def _read_file(parts: Parts, findings: Findings, path: str, data: bytes) -> None
         )
 
 
-def _definition(parts: Parts, files: Mapping[str, bytes], diagram: Diagram) -> ProcessDefinition:
-    whole = reached(parts, diagram.key)
+def _definition(diagram: Diagram, whole: Reach, digests: Mapping[str, str]) -> ProcessDefinition:
     elements = diagram.elements
     return ProcessDefinition(
         key=diagram.key,
         name=diagram.name,
         file=diagram.file,
         xml=diagram.data,
-        closure=_closure(files, whole.files),
+        closure=_closure(digests, whole.files),
         elements=dict(elements),
         reads=whole.reads,
         own_matter=diagram.own_matter,
@@ -202,10 +214,10 @@ def _definition(parts: Parts, files: Mapping[str, bytes], diagram: Diagram) -> P
     )
 
 
-def _closure(files: Mapping[str, bytes], paths: Iterable[str]) -> str:
+def _closure(digests: Mapping[str, str], paths: Iterable[str]) -> str:
     total = hashlib.sha256()
     for path in sorted(paths):
-        total.update(f"{path}\0{hashlib.sha256(files[path]).hexdigest()}\0".encode())
+        total.update(f"{path}\0{digests[path]}\0".encode())
     return total.hexdigest()
 
 

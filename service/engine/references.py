@@ -1,7 +1,6 @@
 """Checks what the files of a procedure name of each other: roles, forms, decisions, operations, messages, ids."""
 
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping, Set
 
 from service.engine.diagram import Diagram
 from service.engine.extensions import own, words
@@ -9,45 +8,32 @@ from service.engine.model import Element, OperationSignature, Send
 from service.engine.parts import Parts
 from service.engine.xml import Node
 
+#: Only a slip of the pen: `x_requested` and `x_answered` are both right.
+_ALIKE = 0.9
+
 
 def check_references(parts: Parts, signatures: Mapping[str, OperationSignature]) -> None:
     """Report to the diagrams' findings every name that is unknown or does not fit what it names."""
+    every = [one for diagram in parts.diagrams.values() for one in diagram.elements.values()]
+    steps = {one.id for one in every if one.type in ("userTask", "startEvent")}
+    called = {one.calls for one in every if one.calls is not None}
     for diagram in parts.diagrams.values():
         _check_roles(parts, diagram)
         for key, element in diagram.elements.items():
             node = diagram.nodes[key]
             if element.type == "userTask":
-                _check_user_task(parts, diagram, element, node)
+                _check_user_task(parts, diagram, element, node, steps)
             elif element.type == "startEvent":
                 _check_form(parts, diagram, element, node)
             elif element.type == "serviceTask":
-                _check_operation(diagram, element, node, signatures)
+                _check_operation(parts, diagram, element, node, signatures)
             elif element.type == "businessRuleTask":
                 _check_decision(parts, diagram, element, node)
             elif element.type == "callActivity":
                 _check_call(parts, diagram, element, node)
-        _check_outcomes(parts, diagram)
-        _check_starting(parts, diagram)
+        _check_outcomes(parts, diagram, called)
+        _check_starting(diagram, called)
     _check_messages(parts)
-
-
-def hint(name: str, known: Iterable[str]) -> tuple[str, str]:
-    """Return “did you mean …” or what there is, in Chinese and English."""
-    names = sorted(known)
-    close = get_close_matches(name, names, 1, 0.75)
-    if close:
-        return f"；是否为 {close[0]}？", f"; did you mean {close[0]}?"
-    if not names:
-        return "", ""
-    shown = names[:12]
-    more = ("等", " and others") if len(names) > len(shown) else ("", "")
-    return f"；可用：{'、'.join(shown)}{more[0]}", f"; there are: {', '.join(shown)}{more[1]}"
-
-
-def _alike(message: str, known: Iterable[str]) -> tuple[str, str]:
-    """Return “did you mean …” for a slip of the pen only: `x_requested` and `x_answered` are both right."""
-    close = get_close_matches(message, known, 1, 0.9)
-    return (f"；是否为 {close[0]}？", f"; did you mean {close[0]}?") if close else ("", "")
 
 
 def _check_roles(parts: Parts, diagram: Diagram) -> None:
@@ -62,8 +48,8 @@ def _check_roles(parts: Parts, diagram: Diagram) -> None:
                 (one, "cl:receive by", role) for one in own(node, "receive") for role in element.receive.by
             ]
     for node, where, role in named:
-        if role not in parts.roles:
-            zh, en = hint(role, parts.roles)
+        if role not in parts.roles and not diagram.findings.full:
+            zh, en = parts.hints.hint(role, parts.roles)
             diagram.findings.error(
                 "unknown-role",
                 f"{where} 里的角色 {role[:60]} 不在 roles.toml 里{zh}",
@@ -72,7 +58,7 @@ def _check_roles(parts: Parts, diagram: Diagram) -> None:
             )
 
 
-def _check_user_task(parts: Parts, diagram: Diagram, element: Element, node: Node) -> None:
+def _check_user_task(parts: Parts, diagram: Diagram, element: Element, node: Node, known: Set[str]) -> None:
     findings = diagram.findings
     _check_form(parts, diagram, element, node)
     to_persons = element.spread is not None and element.spread.each == "person"
@@ -90,15 +76,9 @@ def _check_user_task(parts: Parts, diagram: Diagram, element: Element, node: Nod
             f"“{element.name.en}” has cl:remind but no cl:due, nobody is reminded; give it a deadline",
             node,
         )
-    known = {
-        key
-        for other in parts.diagrams.values()
-        for key, one in other.elements.items()
-        if one.type in ("userTask", "startEvent")
-    }
     for name in element.not_by:
-        if name not in known:
-            zh, en = hint(name, (one for one in known if one in diagram.elements))
+        if name not in known and not findings.full:
+            zh, en = parts.hints.hint(name, known & diagram.elements.keys())
             findings.error(
                 "unknown-step",
                 f"cl:notBy 里的 {name[:60]} 不是任何流程的用户任务或开始事件{zh}",
@@ -111,7 +91,7 @@ def _check_form(parts: Parts, diagram: Diagram, element: Element, node: Node) ->
     findings = diagram.findings
     for where, name in [("cl:form", element.form), *(("cl:show", one) for one in element.shows)]:
         if name is not None and name not in parts.forms:
-            zh, en = hint(name, parts.forms)
+            zh, en = parts.hints.hint(name, parts.forms)
             findings.error(
                 "unknown-form",
                 f"{where} 的表单 {name[:60]} 不在 forms/ 里{zh}",
@@ -129,7 +109,7 @@ def _check_form(parts: Parts, diagram: Diagram, element: Element, node: Node) ->
     for name in element.fields if form is not None else ():
         known = form.keys | frozenset(form.fields) if form is not None else frozenset()
         if name not in known:
-            zh, en = hint(name, known)
+            zh, en = parts.hints.hint(name, known)
             findings.error(
                 "unknown-field",
                 f"cl:field 的字段 {name[:60]} 不在表单 {element.form} 里{zh}",
@@ -139,7 +119,11 @@ def _check_form(parts: Parts, diagram: Diagram, element: Element, node: Node) ->
 
 
 def _check_operation(
-    diagram: Diagram, element: Element, node: Node, signatures: Mapping[str, OperationSignature]
+    parts: Parts,
+    diagram: Diagram,
+    element: Element,
+    node: Node,
+    signatures: Mapping[str, OperationSignature],
 ) -> None:
     findings = diagram.findings
     if element.operation is None:
@@ -152,7 +136,7 @@ def _check_operation(
         return
     signature = signatures.get(element.operation)
     if signature is None:
-        zh, en = hint(element.operation, signatures)
+        zh, en = parts.hints.hint(element.operation, signatures)
         findings.error(
             "unknown-operation",
             f"没有名为 {element.operation[:60]} 的操作{zh}",
@@ -162,7 +146,7 @@ def _check_operation(
         return
     known = signature.required | signature.optional
     for name in sorted(element.parameters.keys() - known):
-        zh, en = hint(name, known)
+        zh, en = parts.hints.hint(name, known)
         findings.error(
             "unknown-parameter",
             f"操作 {signature.name}（{signature.summary.zh}）没有参数 {name}{zh}",
@@ -183,7 +167,7 @@ def _check_operation(
 
 def _check_decision(parts: Parts, diagram: Diagram, element: Element, node: Node) -> None:
     if element.decision is None or element.decision not in parts.decisions:
-        zh, en = hint(element.decision or "", parts.decisions)
+        zh, en = parts.hints.hint(element.decision or "", parts.decisions)
         diagram.findings.error(
             "unknown-decision",
             f"业务规则任务“{element.name.zh}”的 cl:decision“{(element.decision or '')[:60]}”"
@@ -197,7 +181,7 @@ def _check_decision(parts: Parts, diagram: Diagram, element: Element, node: Node
 def _check_call(parts: Parts, diagram: Diagram, element: Element, node: Node) -> None:
     called = parts.diagrams.get(element.calls or "")
     if called is None:
-        zh, en = hint(element.calls or "", parts.diagrams)
+        zh, en = parts.hints.hint(element.calls or "", parts.diagrams)
         diagram.findings.error(
             "unknown-process",
             f"调用活动“{element.name.zh}”调用的流程“{(element.calls or '')[:60]}”不存在{zh}",
@@ -213,8 +197,7 @@ def _check_call(parts: Parts, diagram: Diagram, element: Element, node: Node) ->
         )
 
 
-def _check_starting(parts: Parts, diagram: Diagram) -> None:
-    called = {one.calls for other in parts.diagrams.values() for one in other.elements.values()}
+def _check_starting(diagram: Diagram, called: Set[str]) -> None:
     if diagram.starts_on is None and not diagram.starters and diagram.key not in called:
         diagram.findings.warning(
             "nobody-starts",
@@ -224,12 +207,12 @@ def _check_starting(parts: Parts, diagram: Diagram) -> None:
         )
 
 
-def _check_outcomes(parts: Parts, diagram: Diagram) -> None:
+def _check_outcomes(parts: Parts, diagram: Diagram, called: Set[str]) -> None:
     """Conditions compare `outcome` with buttons that the steps before the gateway offer."""
     for key, element in diagram.elements.items():
         if element.type != "exclusiveGateway":
             continue
-        offered = _offered(parts, diagram, key)
+        offered = _offered(parts, diagram, key, called)
         flows = diagram.outgoing[key]
         asked = {
             (flow.id, text)
@@ -240,7 +223,7 @@ def _check_outcomes(parts: Parts, diagram: Diagram) -> None:
         }
         for flow_id, text in sorted(asked):
             if offered is not None and text not in offered:
-                zh, en = hint(text, offered)
+                zh, en = parts.hints.hint(text, offered)
                 diagram.findings.error(
                     "unknown-outcome",
                     f"条件里的按钮“{text[:60]}”，前面的步骤都没有{zh}",
@@ -265,7 +248,7 @@ def _only_outcomes(source: str) -> bool:
     return not any(word in source for word in (" and ", "not ", "!=", "(")) and source.startswith("outcome")
 
 
-def _offered(parts: Parts, diagram: Diagram, gateway: str) -> set[str] | None:
+def _offered(parts: Parts, diagram: Diagram, gateway: str, called: Set[str]) -> set[str] | None:
     """Return the buttons of the user tasks last done before `gateway`; None when they cannot be told."""
     offered: set[str] = set()
     seen: set[str] = set()
@@ -282,7 +265,7 @@ def _offered(parts: Parts, diagram: Diagram, gateway: str) -> set[str] | None:
         if element.type in ("subProcess", "callActivity") or _sets_outcome(parts, diagram, element):
             return None
         if element.type == "startEvent":
-            if diagram.scopes[key] != diagram.key or _is_called(parts, diagram.key):
+            if diagram.scopes[key] != diagram.key or diagram.key in called:
                 return None
             offered |= _buttons(element)
         if element.attached_to is not None:
@@ -317,10 +300,6 @@ def _sets_outcome(parts: Parts, diagram: Diagram, element: Element) -> bool:
     )
 
 
-def _is_called(parts: Parts, key: str) -> bool:
-    return any(one.calls == key for other in parts.diagrams.values() for one in other.elements.values())
-
-
 def _check_messages(parts: Parts) -> None:
     thrown: dict[str, list[tuple[Diagram, Element, Send]]] = {}
     caught: dict[str, list[tuple[Diagram, Element]]] = {}
@@ -333,7 +312,7 @@ def _check_messages(parts: Parts) -> None:
     for message, senders in thrown.items():
         if message not in caught:
             diagram, element, _ = senders[0]
-            zh, en = _alike(message, caught)
+            zh, en = parts.hints.slip(message, caught, _ALIKE)
             diagram.findings.warning(
                 "message-unheard",
                 f"消息 {message[:60]} 发出后没有流程接收{zh}",
@@ -343,7 +322,7 @@ def _check_messages(parts: Parts) -> None:
     for message, receivers in caught.items():
         if message not in thrown and not any(one.receive and one.receive.by for _, one in receivers):
             diagram, element = receivers[0]
-            zh, en = _alike(message, thrown)
+            zh, en = parts.hints.slip(message, thrown, _ALIKE)
             diagram.findings.warning(
                 "message-never-sent",
                 f"等待的消息 {message[:60]} 没有流程发出；若由外部系统或人员发送可不理会{zh}",

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from threading import Lock
+from typing import TypeAlias
 
 from SpiffWorkflow.bpmn.parser.BpmnParser import BpmnParser
 from SpiffWorkflow.bpmn.parser.ProcessParser import ProcessParser
@@ -166,10 +167,17 @@ def _unbuildable(zh: str, en: str, element: Element | None = None) -> SpecError:
     return SpecError(Text(zh, en), element=None if element is None else element.id)
 
 
-def build(definition: ProcessDefinition, procedure: Procedure) -> Specs:
-    """Return the specs of a process and of everything it calls. Raises `SpecError` when the engine cannot run it."""
+#: The specs of processes by their keys: each one's own and those of its subprocesses.
+Made: TypeAlias = dict[str, dict[str, nodes.ProcessSpec]]
+
+
+def build(definition: ProcessDefinition, procedure: Procedure, made: Made | None = None) -> Specs:
+    """Return the specs of a process and of everything it calls. Raises `SpecError` when the engine cannot run it.
+
+    What is in `made` is taken from there, and what is not is added: several processes share what they call.
+    """
     found: dict[str, nodes.ProcessSpec] = {}
-    _build(definition, procedure, found, ())
+    _build(definition, procedure, found, {} if made is None else made, ())
     return Specs(found[definition.key], found)
 
 
@@ -177,6 +185,7 @@ def _build(
     definition: ProcessDefinition,
     procedure: Procedure,
     found: dict[str, nodes.ProcessSpec],
+    made: Made,
     callers: tuple[str, ...],
 ) -> None:
     if definition.key in callers:
@@ -186,7 +195,23 @@ def _build(
         )
     if definition.key in found:
         return
+    if definition.key not in made:
+        made[definition.key] = _own(definition, procedure)
+    found.update(made[definition.key])
+    for element in definition.elements.values():
+        if element.type == "callActivity":
+            called = procedure.processes.get(element.calls or "")
+            if called is None:
+                raise _unbuildable(
+                    f"没有流程 {element.calls}", f"there is no process {element.calls}", element
+                )
+            _build(called, procedure, found, made, (*callers, definition.key))
+
+
+def _own(definition: ProcessDefinition, procedure: Procedure) -> dict[str, nodes.ProcessSpec]:
+    """Return the specs of the process itself and of its subprocesses."""
     parser = _Parser(definition, procedure)
+    found: dict[str, nodes.ProcessSpec] = {}
     try:
         parser.add_bpmn_xml(parse_xml(definition.xml), PurePosixPath(definition.file).name)
         found[definition.key] = parser.get_spec(definition.key)
@@ -206,21 +231,14 @@ def _build(
             ),
             element=None,
         ) from error
-    for element in definition.elements.values():
-        if element.type == "callActivity":
-            called = procedure.processes.get(element.calls or "")
-            if called is None:
-                raise _unbuildable(
-                    f"没有流程 {element.calls}", f"there is no process {element.calls}", element
-                )
-            _build(called, procedure, found, (*callers, definition.key))
+    return found
 
 
 _kept: "OrderedDict[tuple[str, str], Specs]" = OrderedDict()
 _lock = Lock()
 
 
-def specs_of(definition: ProcessDefinition, procedure: Procedure) -> Specs:
+def specs_of(definition: ProcessDefinition, procedure: Procedure, made: Made | None = None) -> Specs:
     """Return the specs of a process, built once for each content of what it reaches. Safe between threads."""
     key = (definition.key, definition.closure)
     with _lock:
@@ -228,7 +246,7 @@ def specs_of(definition: ProcessDefinition, procedure: Procedure) -> Specs:
         if known is not None:
             _kept.move_to_end(key)
             return known
-    built = build(definition, procedure)
+    built = build(definition, procedure, made)
     with _lock:
         _kept[key] = built
         while len(_kept) > MOST_KEPT:

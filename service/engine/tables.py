@@ -9,7 +9,7 @@ from service.engine.decisions import Column, DecisionTable, Rule
 from service.engine.expressions import Expression, ExpressionError, compile_expression
 from service.engine.extensions import CL
 from service.engine.model import Problem
-from service.engine.problems import Findings
+from service.engine.problems import Allowance, Findings
 from service.engine.xml import Node, XmlError, children, line_of, local, namespace, parse_xml, text_of
 from service.errors import Text
 
@@ -23,8 +23,13 @@ _MOST_TOGETHER = 40_000
 _HARMLESS = frozenset({"extensionElements", "description", "DMNDI", "variable", "question", "allowedAnswers"})
 
 
-def read_decision(file: str, data: bytes) -> tuple[DecisionTable | None, tuple[Problem, ...]]:
-    """Return the table of one file, None if it cannot be used, and the problems found in it."""
+def read_decision(
+    file: str, data: bytes, whole: Allowance | None = None
+) -> tuple[DecisionTable | None, tuple[Problem, ...]]:
+    """Return the table of one file, None if it cannot be used, and the problems found in it.
+
+    `whole` is what all files together may still have compiled.
+    """
     findings = Findings(file)
     try:
         root = parse_xml(data)
@@ -40,17 +45,24 @@ def read_decision(file: str, data: bytes) -> tuple[DecisionTable | None, tuple[P
             root,
         )
         return None, findings.problems
-    table = _Reader(findings, uri).read(root, PurePosixPath(file).stem)
+    table = _Reader(findings, uri, whole).read(root, PurePosixPath(file).stem)
     return table if not findings.failed else None, findings.problems
 
 
 class _Reader:
     """Collects the problems of one file while its table is read."""
 
-    def __init__(self, findings: Findings, uri: str) -> None:
+    def __init__(self, findings: Findings, uri: str, whole: Allowance | None) -> None:
         self.findings = findings
         self.uri = uri
-        self.left = _MOST_TOGETHER
+        self.allowance = Allowance(
+            _MOST_TOGETHER,
+            Text(
+                f"决策表的条件和结果合计超过 {_MOST_TOGETHER} 个字符；请拆成几张表",
+                f"the conditions and results of the table have more than {_MOST_TOGETHER} characters; split it",
+            ),
+            whole,
+        )
 
     def read(self, root: Node, stem: str) -> DecisionTable | None:
         decision = self._only(root, "decision", root)
@@ -249,16 +261,10 @@ class _Reader:
             return None
 
     def _affords(self, node: Node, text: str) -> bool:
-        had = self.left
-        self.left -= len(text)
-        if had >= 0 > self.left:
-            self.findings.error(
-                "too-large",
-                f"决策表的条件和结果合计超过 {_MOST_TOGETHER} 个字符；请拆成几张表",
-                f"the conditions and results of the table have more than {_MOST_TOGETHER} characters; split it",
-                node,
-            )
-        return self.left >= 0
+        affords, told = self.allowance.take(len(text))
+        if told is not None:
+            self.findings.error("too-large", told.zh, told.en, node)
+        return affords
 
     def _warn_ignored(self, node: Node, name: str) -> None:
         for one in children(node, self.uri, name):

@@ -1,9 +1,11 @@
 """Files and expressions written to do harm are refused, quickly and in little memory."""
 
 import json
+import random
 import time
 import tracemalloc
 from datetime import UTC, datetime
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -62,6 +64,68 @@ def branches(wide: int, long: int) -> str:
     return found
 
 
+def nested(deep: int) -> str:
+    """Subprocesses within subprocesses, each entered by two flows; a person waits in the innermost."""
+    found = "<startEvent id='S'/><userTask id='A'/><endEvent id='E'/>" + flows("S", "A", "E")
+    for level in range(deep):
+        start, gate, end = f"S{level}", f"G{level}", f"E{level}"
+        found = (
+            f"<startEvent id='{start}'/><exclusiveGateway id='{gate}' default='{gate}_P{level}'/>"
+            f"<subProcess id='P{level}'>{found}</subProcess><endEvent id='{end}'/>"
+            f"<sequenceFlow id='c{level}' sourceRef='{gate}' targetRef='P{level}'>"
+            "<conditionExpression>unit_id is None</conditionExpression></sequenceFlow>"
+            + flows(start, gate, f"P{level}", end)
+        )
+    return found
+
+
+def flows(*keys: str) -> str:
+    return "".join(
+        f"<sequenceFlow id='{one}_{two}' sourceRef='{one}' targetRef='{two}'/>" for one, two in pairwise(keys)
+    )
+
+
+def calls(deep: int, times: int) -> dict[str, bytes]:
+    """Processes that each call the next one, so many times."""
+    found = {}
+    for level in range(deep):
+        inner = [f"c{n}" for n in range(times)]
+        steps = "".join(f"<callActivity id='{one}' calledElement='p{level + 1}'/>" for one in inner)
+        if level == deep - 1:
+            inner, steps = ["t"], "<scriptTask id='t'><script>n = 1</script></scriptTask>"
+        body = f"<startEvent id='S'/>{steps}<endEvent id='E'/>" + flows("S", *inner, "E")
+        process = f'<process id="p{level}" isExecutable="true">{body}</process>'
+        found[f"p{level}.bpmn"] = BPMN.format(process).encode()
+    return found
+
+
+def unlike(length: int, number: int) -> str:
+    """One of many long names that are much alike."""
+    chance = random.Random(1)
+    letters = [chance.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(length)]
+    for at in range(number % 7, length, 7 + number):
+        letters[at] = chance.choice("abcdefghijklmnopqrstuvwxyz")
+    return "".join(letters)
+
+
+def messages(length: int) -> dict[str, bytes]:
+    sent, awaited = unlike(length, 1), unlike(length, 2)
+    body = (
+        f'<message id="M1" name="{sent}"/><message id="M2" name="{awaited}"/><process id="p" isExecutable="true">'
+        "<startEvent id='S'/><sendTask id='T' messageRef='M1'><extensionElements><cl:send/></extensionElements>"
+        "</sendTask><receiveTask id='R' messageRef='M2'><extensionElements><cl:receive key='unit_id'/>"
+        f"</extensionElements></receiveTask><endEvent id='E'/>{flows('S', 'T', 'R', 'E')}</process>"
+    )
+    return {"p.bpmn": BPMN.format(body).encode()}
+
+
+def tasks(number: int, attributes: str) -> dict[str, bytes]:
+    keys = [f"step_of_a_user_{n}" for n in range(number)]
+    steps = "".join(f"<userTask id='{one}' {attributes}/>" for one in keys)
+    return diagram(f"<startEvent id='S'/>{steps}<endEvent id='E'/>" + flows("S", *keys, "E"))
+
+
+COSTLY = " or ".join(["(1 + 2)"] * 350)
 ENTITIES = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
 CASES: dict[str, dict[str, bytes]] = {
     "doctype": {"p.bpmn": b'<!DOCTYPE a [<!ENTITY a "b">]><a>&a;</a>'},
@@ -91,7 +155,46 @@ CASES: dict[str, dict[str, bytes]] = {
     "many long scripts": diagram(
         "".join(script("x = " + " or ".join(["(1 + 2)"] * 350), f"s{n}") for n in range(250))
     ),
+    "many files of long scripts": {
+        path: data
+        for n in range(40)
+        for path, data in {
+            f"p{n}.bpmn": diagram("".join(script(f"x = {n} or {COSTLY}", f"s{m}") for m in range(9)))[
+                "p.bpmn"
+            ].replace(b'id="p"', f'id="p{n}"'.encode())
+        }.items()
+    },
+    "forms of long expressions": {
+        f"forms/f{n}.json": json.dumps(
+            {
+                "id": f"f{n}",
+                "title": "f",
+                "components": [
+                    {
+                        "type": "textfield",
+                        "key": f"k{m}",
+                        "label": "x",
+                        "properties": {"prefill": f"={n + m} or {COSTLY}"},
+                    }
+                    for m in range(200)
+                ],
+            }
+        ).encode()
+        for n in range(3)
+    },
     "many branches": diagram(branches(10, 8)),
+    "subprocesses entered twice": diagram(nested(25)),
+    "calls of calls": calls(200, 1),
+    "words without end": tasks(200, f"cl:notBy='{' '.join(f'step_of_a_usr_{n}' for n in range(200))}'"),
+    "a list without end": tasks(1, f"cl:cc='{' '.join(f'r{n}' for n in range(80_000))}'"),
+    "roles nobody has": tasks(
+        180, f"cl:role='{unlike(70, 1)}' cl:cc='{' '.join(unlike(70, n) for n in range(50))}'"
+    ),
+    "a long role": tasks(1, f"cl:role='{unlike(500_000, 1)}'"),
+    "long names of messages": messages(100_000),
+    "long names of variables": diagram(
+        "".join(script(f"{unlike(3_500, n)} = {unlike(3_500, n + 20)}", f"s{n}") for n in range(5))
+    ),
     "json nested": {"forms/f.json": b'{"components":' + b"[" * 200_000},
     "json of long numbers": {"forms/f.json": b'{"components":[],"a":' + b"1" * 900_000 + b"}"},
     "json of components": form(
@@ -139,7 +242,17 @@ CODES = {
     "brackets": "bad-script",
     "an endless sum": "bad-script",
     "many long scripts": "too-large",
+    "many files of long scripts": "too-large",
+    "forms of long expressions": "form.size",
     "many branches": "no-role",
+    "subprocesses entered twice": "no-role",
+    "calls of calls": "calls-too-deep",
+    "words without end": "too-many-words",
+    "a list without end": "too-many-words",
+    "roles nobody has": "unknown-role",
+    "a long role": "unknown-role",
+    "long names of messages": "message-too-long",
+    "long names of variables": "bad-script",
     "json nested": "form.json",
     "json of long numbers": "form.json",
     "json of components": "form.size",
@@ -174,6 +287,13 @@ def test_hostile_files_are_refused_quickly_and_in_little_memory(name: str) -> No
     finally:
         tracemalloc.stop()
     assert peak < 10_000_000
+
+
+def test_processes_that_call_the_same_ones_are_checked_and_built_once() -> None:
+    begun = time.monotonic()
+    found = read_procedure({"roles.toml": b"", **calls(18, 3)}, {}, frozenset())
+    assert found.deployable
+    assert time.monotonic() - begun < 5
 
 
 def test_no_more_problems_are_told_than_anybody_reads() -> None:
