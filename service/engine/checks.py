@@ -1,6 +1,6 @@
 """Refuses, by name, what goes wrong in one diagram: starts, flows, gateways, events on borders."""
 
-from service.engine import paths, unsupported
+from service.engine import ignored, paths, unsupported
 from service.engine.diagram import GATEWAYS, TASKS, Diagram
 from service.engine.extensions import BPMN
 from service.engine.model import Element
@@ -13,6 +13,7 @@ _CAN_BE_INTERRUPTED = frozenset({"userTask", "receiveTask", "callActivity", "sub
 def check_diagram(diagram: Diagram) -> None:
     """Report to the diagram's findings what in it cannot run, taken by itself."""
     unsupported.check_content(diagram)
+    ignored.check_ignored(diagram)
     for scope in [diagram.key, *(key for key, node in diagram.nodes.items() if local(node) == "subProcess")]:
         _check_start(diagram, scope)
     for key, element in diagram.elements.items():

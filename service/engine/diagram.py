@@ -237,6 +237,7 @@ def _collect(diagram: Diagram, container: Node, scope: str) -> None:
 
 def _lanes(diagram: Diagram) -> dict[str, tuple[str, str | None]]:
     found: dict[str, tuple[str, str | None]] = {}
+    placed: dict[str, Node] = {}
     # Outer lanes come first in the document, so that an inner lane, being nearer, has the last word.
     for lane in diagram.process.iter(f"{{{BPMN}}}lane"):
         role = attribute(lane, "role")
@@ -246,6 +247,17 @@ def _lanes(diagram: Diagram) -> dict[str, tuple[str, str | None]]:
         for reference in children(lane, BPMN, "flowNodeRef"):
             key = text_of(reference)
             if key in diagram.nodes:
+                before = placed.setdefault(key, lane)
+                if before is not lane and before not in lane.iterancestors():
+                    diagram.findings.error(
+                        "two-lanes",
+                        f"“{diagram.nodes[key].get('name') or key}”同时在两条泳道“{before.get('name')}”和“{name}”里，"
+                        "不知道由谁办；请只放在一条里",
+                        f"“{diagram.nodes[key].get('name') or key}” is in two lanes, “{before.get('name')}” and "
+                        f"“{name}”: who does it; put it into one",
+                        diagram.nodes[key],
+                    )
+                placed[key] = lane
                 found[key] = (name, role if role is not None else found.get(key, ("", None))[1])
             else:
                 diagram.findings.error(

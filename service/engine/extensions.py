@@ -267,13 +267,13 @@ class Extensions:
         return tuple(found.values())
 
     def _fields(self, node: Node) -> dict[str, Literal["write", "read", "hidden"]]:
-        return {
-            one.get("key", ""): cast(
-                Literal["write", "read", "hidden"],
-                self._choice(one, "access", one.get("access"), ("write", "read", "hidden")),
-            )
-            for one in own(node, "field")
-        }
+        found: dict[str, Literal["write", "read", "hidden"]] = {}
+        for one in own(node, "field"):
+            key = one.get("key", "")
+            self._refuse_twice(one, "field", key, found)
+            access = self._choice(one, "access", one.get("access"), ("write", "read", "hidden"))
+            found[key] = cast(Literal["write", "read", "hidden"], access)
+        return found
 
     def _spread(self, node: Node, outcomes: tuple[Outcome, ...]) -> Spread | None:
         loop = child(node, BPMN, "multiInstanceLoopCharacteristics")
@@ -324,6 +324,14 @@ class Extensions:
                     f"cl:vote {name}=“{named}” is no button of this task",
                     node,
                 )
+        if node.get("veto") is not None and node.get("veto") == node.get("pass"):
+            self.findings.error(
+                "vote-veto",
+                f"cl:vote 的 pass 和 veto 都是“{node.get('veto')}”：赞成就成了否决；veto 请写另一个按钮，或删去",
+                f"pass and veto of cl:vote are both “{node.get('veto')}”: agreeing would be a veto; name another "
+                "button, or leave veto out",
+                node,
+            )
         needed = node.get("needed", "all").strip()
         expression = self.expression(node, needed[1:]) if needed.startswith("=") else None
         fraction = _FRACTION.fullmatch(needed)
@@ -391,6 +399,7 @@ class Extensions:
             name = self.identifier(one, one.get("name"), "cl:variable name")
             source = self.identifier(one, one.get("from"), "cl:variable from")
             if name is not None and source is not None:
+                self._refuse_twice(one, "variable", name, variables)
                 variables[name] = source
         by = () if receive is None else tuple(receive.get("by", "").split()[:MOST_WORDS])
         return Receive(message, None if receive is None else self.expression(receive, key), variables, by)
@@ -401,14 +410,20 @@ class Extensions:
             key = self.identifier(one, one.get("name"), f"cl:{name} name")
             if key is None:
                 continue
-            if key in found:
-                self.findings.error(
-                    "duplicate-name", f"cl:{name} {key} 出现两次", f"cl:{name} {key} occurs twice", one
-                )
+            self._refuse_twice(one, name, key, found)
             compiled = self.expression(one, one.get("value"))
             if compiled is not None:
                 found[key] = compiled
         return found
+
+    def _refuse_twice(self, node: Node, element: str, name: str, known: Iterable[str]) -> None:
+        if name in known:
+            self.findings.error(
+                "duplicate-name",
+                f"cl:{element} {name[:80]} 出现两次",
+                f"cl:{element} {name[:80]} occurs twice",
+                node,
+            )
 
     def _priority(self, node: Node) -> int:
         text = attribute(node, "priority")

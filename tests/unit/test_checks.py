@@ -247,6 +247,44 @@ REFUSED = {
                                f"<script>n = submitted('opinoin')</script></scriptTask>{END}{chain('S', 'T', 'E')}"),
     "submitted-unknown-field": ("unknown-field", "T", f"{START}<scriptTask id='T'><script>n = submitted('opinion').dayz"
                                 f"</script></scriptTask>{END}{chain('S', 'T', 'E')}"),
+    # what would be ignored without a word
+    "two-extension-elements": ("repeated", "A", single("A", "<userTask id='A' cl:role='clerk'>"
+        "<extensionElements><cl:outcome id='yes' name='是'/></extensionElements>"
+        "<extensionElements><cl:outcome id='no' name='否'/></extensionElements></userTask>")),
+    "two-sends": ("repeated", "T", single("T", "<sendTask id='T' messageRef='M_go'><extensionElements>"
+        "<cl:send key='unit_id'/><cl:send key='matter_id'/></extensionElements></sendTask>")),
+    "two-receives": ("repeated", "R", single("R", "<receiveTask id='R' messageRef='M_go'><extensionElements>"
+        "<cl:receive key='unit_id'/><cl:receive key='matter_id'/></extensionElements></receiveTask>")),
+    "two-votes": ("repeated", "A", single("A", "<userTask id='A' cl:role='clerk'><extensionElements>"
+        "<cl:outcome id='yes' name='是'/><cl:vote pass='yes' needed='all'/><cl:vote pass='yes' needed='any'/>"
+        "</extensionElements><multiInstanceLoopCharacteristics cl:each='person'>"
+        "<loopDataInputRef>people</loopDataInputRef><inputDataItem id='one' name='one'/>"
+        "</multiInstanceLoopCharacteristics></userTask>")),
+    "two-scripts": ("repeated", "T", single(
+        "T", "<scriptTask id='T'><script>a = 1</script><script>a = 2</script></scriptTask>")),
+    "two-conditions": ("repeated", "G_E", choice(
+        flow("G", "E", "outcome == 'yes'").replace(
+            "</sequenceFlow>", "<conditionExpression>True</conditionExpression></sequenceFlow>"),
+        flow("G", "E2"), "default='G_E2'")),
+    "a-field-twice": ("duplicate-name", "A", single("A", user(
+        "A", "<cl:field key='days' access='read'/><cl:field key='days' access='hidden'/>", "cl:form='opinion'"))),
+    "a-variable-twice": ("duplicate-name", "R", single("R", "<receiveTask id='R' messageRef='M_go'><extensionElements>"
+        "<cl:receive key='unit_id'/><cl:variable name='a' from='b'/><cl:variable name='a' from='c'/>"
+        "</extensionElements></receiveTask>")),
+    "two-lanes": ("two-lanes", "A", "<laneSet id='L'><lane id='L1' name='一' cl:role='clerk'>"
+        "<flowNodeRef>A</flowNodeRef></lane><lane id='L2' name='二' cl:role='clerk'><flowNodeRef>A</flowNodeRef></lane>"
+        "</laneSet>" + single("A", "<userTask id='A'/>")),
+    "attribute-without-prefix": ("unknown-attribute", "A", single("A", user("A", attributes="due='P3D'"))),
+    "attribute-nobody-knows": ("unknown-attribute", "G_E", around(
+        "<exclusiveGateway id='G' default='G_E'/>" + flow("G", "E").replace("<sequenceFlow", "<sequenceFlow if='x'"))),
+    "element-without-prefix": ("unknown-extension", "A", single(
+        "A", user("A", "<outcome id='yes' name='是'/>"))),
+    "veto-by-agreeing": ("vote-veto", "A", single("A", "<userTask id='A' cl:role='clerk'><extensionElements>"
+        "<cl:outcome id='yes' name='是'/><cl:vote pass='yes' needed='all' veto='yes'/></extensionElements>"
+        "<multiInstanceLoopCharacteristics cl:each='person'><loopDataInputRef>people</loopDataInputRef>"
+        "<inputDataItem id='one' name='one'/></multiInstanceLoopCharacteristics></userTask>")),
+    "many-reminders": ("too-many-words", "A", single("A", user(
+        "A", attributes=f"cl:due='P90D' cl:remind='{' '.join(['P1D'] * 11)}'"))),
 }  # fmt: skip
 
 
@@ -276,6 +314,9 @@ ALLOWED = {
     "reminder-beside-a-branch": PARALLEL
     + f"<boundaryEvent id='T' attachedToRef='B' cancelActivity='false'>{TIMER}</boundaryEvent><endEvent id='E2'/>"
     + flow("T", "E2"),
+    "lanes-within-a-lane": "<laneSet id='L'><lane id='L1' name='局'><flowNodeRef>A</flowNodeRef>"
+    "<flowNodeRef>S</flowNodeRef><childLaneSet id='L2'><lane id='L3' name='科' cl:role='clerk'>"
+    "<flowNodeRef>A</flowNodeRef></lane></childLaneSet></lane></laneSet>" + single("A", "<userTask id='A'/>"),
     "loop-with-a-person": START
     + user("A", "<cl:outcome id='again' name='再来'/><cl:outcome id='done' name='好'/>")
     + f"<exclusiveGateway id='G' default='G_E'/>{END}{chain('S', 'A', 'G', 'E')}"
@@ -466,6 +507,15 @@ def test_a_reminder_without_a_deadline_is_warned_of() -> None:
     found = read(single("A", user("A", attributes="cl:remind='P1D'")))
     assert warnings(found)["remind-without-due"].element == "A"
     assert read(single("A", user("A", attributes="cl:remind='P1D' cl:due='P5D'"))).problems == ()
+
+
+def test_a_forgotten_prefix_is_named() -> None:
+    attribute = errors(read(single("A", user("A", attributes="due='P3D'"))))["unknown-attribute"]
+    assert "cl:due" in attribute.text.zh
+    assert "cl:due" in attribute.text.en
+    element = errors(read(single("A", user("A", "<outcome id='yes' name='是'/>"))))["unknown-extension"]
+    assert "<cl:outcome>" in element.text.zh
+    assert "<cl:outcome>" in element.text.en
 
 
 def test_problems_say_what_to_draw_instead() -> None:
