@@ -30,6 +30,8 @@ DRAWINGS = frozenset(
     }
 )  # fmt: skip
 
+#: What others name by its id, or problems point at.
+_NEED_ID = FLOW_NODES | {"sequenceFlow", "message"}
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,119}")
 _MOST_NODES = 300
 _MOST_FLOWS = 900
@@ -158,7 +160,16 @@ def _check_ids(root: Node, findings: Findings) -> None:
         if namespace(node) != BPMN:
             continue
         key = node.get("id")
-        if key is None:
+        if not key and local(node) in _NEED_ID:
+            called = (node.get("name") or "").strip()[:40]
+            findings.error(
+                "id-missing",
+                f'{local(node)}{f"“{called}”" if called else ""}没有编号；请写 id，例如 id="{local(node)}_1"',
+                f"a {local(node)}{f' “{called}”' if called else ''} has no id; write one, such as "
+                f'id="{local(node)}_1"',
+                node,
+            )
+        if not key:
             continue
         if key in seen:
             findings.error(
@@ -224,8 +235,11 @@ def _read_process(diagram: Diagram, whole: Allowance | None) -> bool:
 def _collect(diagram: Diagram, container: Node, scope: str) -> None:
     for node in children(container, BPMN):
         kind = local(node)
-        if kind in FLOW_NODES and node.get("id"):
-            key = node.get("id", "")
+        key = node.get("id", "")
+        if kind in FLOW_NODES:
+            if not key:
+                # Told already; without an id there is nothing to join it to.
+                continue
             diagram.nodes[key] = node
             diagram.scopes[key] = scope
             diagram.incoming[key], diagram.outgoing[key] = [], []
@@ -251,9 +265,9 @@ def _lanes(diagram: Diagram) -> dict[str, tuple[str, str | None]]:
                 if before is not lane and before not in lane.iterancestors():
                     diagram.findings.error(
                         "two-lanes",
-                        f"“{diagram.nodes[key].get('name') or key}”同时在两条泳道“{before.get('name')}”和“{name}”里，"
+                        f"“{name_of(diagram.nodes[key]).zh}”同时在两条泳道“{name_of(before).zh}”和“{name}”里，"
                         "不知道由谁办；请只放在一条里",
-                        f"“{diagram.nodes[key].get('name') or key}” is in two lanes, “{before.get('name')}” and "
+                        f"“{name_of(diagram.nodes[key]).en}” is in two lanes, “{name_of(before).en}” and "
                         f"“{name}”: who does it; put it into one",
                         diagram.nodes[key],
                     )
@@ -366,7 +380,9 @@ def _script(diagram: Diagram, reader: Extensions, node: Node) -> None:
 
 def _flow(diagram: Diagram, reader: Extensions, node: Node) -> None:
     key, source, target = (node.get(name) or "" for name in ("id", "sourceRef", "targetRef"))
-    if source not in diagram.nodes or target not in diagram.nodes or not key:
+    if not key:
+        return
+    if source not in diagram.nodes or target not in diagram.nodes:
         diagram.findings.error(
             "flow-unconnected",
             f"连线 {key[:60]} 没有连在两个可执行的节点之间；请重画",

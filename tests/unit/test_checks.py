@@ -509,6 +509,34 @@ def test_a_reminder_without_a_deadline_is_warned_of() -> None:
     assert read(single("A", user("A", attributes="cl:remind='P1D' cl:due='P5D'"))).problems == ()
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "body"),
+    [
+        ("userTask", "新的一步", around("<userTask name='新的一步' cl:role='clerk'/>")),
+        ("userTask", "", around("<userTask id='' cl:role='clerk'/>")),
+        (
+            "sequenceFlow",
+            "",
+            f"{START}{user('A')}{END}{flow('A', 'E')}<sequenceFlow sourceRef='S' targetRef='A'/>",
+        ),
+    ],
+)
+def test_what_has_no_id_is_named_by_its_kind_name_and_line(kind: str, name: str, body: str) -> None:
+    told = errors(read(body))["id-missing"]
+    assert told.text.zh.startswith(f"{kind}“{name}”" if name else f"{kind}没有编号")
+    assert f'id="{kind}_1"' in told.text.en
+    assert told.line == 5
+    assert not {"unsupported-element", "flow-unconnected"} & errors(read(body)).keys()
+
+
+def test_a_message_without_an_id_is_refused_at_its_line() -> None:
+    data = process(single("A", user("A"))).replace(b"<process", b'<message name="go"/>\n<process', 1)
+    told = errors(read_all({"p.bpmn": data}))
+    assert told.keys() == {"id-missing"}
+    assert "message“go”" in told["id-missing"].text.zh
+    assert told["id-missing"].line == 4
+
+
 def test_a_forgotten_prefix_is_named() -> None:
     attribute = errors(read(single("A", user("A", attributes="due='P3D'"))))["unknown-attribute"]
     assert "cl:due" in attribute.text.zh
