@@ -12,6 +12,8 @@ from service.engine.hints import Hints
 from service.engine.model import Element, Problem, Role
 from service.engine.xml import Node
 
+#: What the `needed` of a vote reads beside the variables.
+_OF_VOTE = frozenset({"total"})
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -39,7 +41,7 @@ class Reach:
 class Use:
     """Where an expression stands: it is evaluated on coming to `element`, or `leaving` it.
 
-    `bound` are names it may read beside the variables (a fan-out's item).
+    `bound` are names it may read beside the variables (a fan-out's item, a vote's total).
     """
 
     expression: Expression
@@ -58,6 +60,8 @@ def uses(diagram: Diagram) -> Iterator[Use]:
         node = diagram.nodes[key]
         for one in _expressions(element):
             yield Use(one, node, key)
+        if element.spread is not None and element.spread.vote is not None and element.spread.vote.expression:
+            yield Use(element.spread.vote.expression, node, key, bound=_OF_VOTE)
         if element.send is not None:
             bound = frozenset({element.send.item} if element.send.item else ())
             for sent in (element.send.key, *element.send.payload.values()):
@@ -73,7 +77,6 @@ def _expressions(element: Element) -> Iterator[Expression]:
     given += [one.expression for one in (element.due, element.timer) if one is not None]
     given += [element.receive.key] if element.receive is not None else []
     given += [element.send.each] if element.send is not None else []
-    given += [element.spread.vote.expression] if element.spread is not None and element.spread.vote else []
     yield from (one for one in given if one is not None)
 
 

@@ -314,6 +314,13 @@ ALLOWED = {
     "reminder-beside-a-branch": PARALLEL
     + f"<boundaryEvent id='T' attachedToRef='B' cancelActivity='false'>{TIMER}</boundaryEvent><endEvent id='E2'/>"
     + flow("T", "E2"),
+    "a-share-of-all-asked": f"{START}"
+    + "<scriptTask id='T'><script>people = [starter_id]</script></scriptTask>"
+    + "<userTask id='A' cl:role='clerk'><extensionElements><cl:outcome id='yes' name='是'/>"
+    "<cl:vote pass='yes' needed='=total - 1'/></extensionElements>"
+    "<multiInstanceLoopCharacteristics cl:each='person'><loopDataInputRef>people</loopDataInputRef>"
+    f"<inputDataItem id='one' name='one'/></multiInstanceLoopCharacteristics></userTask>{END}"
+    + chain("S", "T", "A", "E"),
     "lanes-within-a-lane": "<laneSet id='L'><lane id='L1' name='局'><flowNodeRef>A</flowNodeRef>"
     "<flowNodeRef>S</flowNodeRef><childLaneSet id='L2'><lane id='L3' name='科' cl:role='clerk'>"
     "<flowNodeRef>A</flowNodeRef></lane></childLaneSet></lane></laneSet>" + single("A", "<userTask id='A'/>"),
