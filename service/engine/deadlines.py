@@ -25,6 +25,8 @@ _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}.*")
 
 #: Outside, a slip of the pen is more likely than a plan.
 _YEARS = range(1949, 2200)
+#: Nothing waits for a duration that leads beyond them even from here.
+_FIRST_USE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def parse_deadline(source: str, *, file: str = "", line: int | None = None) -> Deadline:
@@ -33,15 +35,35 @@ def parse_deadline(source: str, *, file: str = "", line: int | None = None) -> D
     if text.startswith("="):
         compiled = compile_expression(text[1:], file=file, line=line)
         return Deadline(text, "expression", compiled)
+    try:
+        return _literal(text)
+    except _Beyond:
+        raise _refused(text, _BEYOND, file, line) from None
+    except ValueError:
+        raise _refused(text, _UNCLEAR, file, line) from None
+
+
+class _Beyond(Exception):
+    """A deadline lies where nothing is planned."""
+
+
+def _literal(text: str) -> Deadline:
+    """Return the deadline a text without an expression says. Raises `ValueError` for none, or `_Beyond`."""
     if _DURATION.fullmatch(text):
-        return Deadline(text, "duration")
+        return _reckonable(Deadline(text, "duration"), _after(text, _FIRST_USE))
     if _WORKING_DAYS.fullmatch(text):
         return Deadline(text, "working_days")
-    if _DAY.fullmatch(text) and _day(text) is not None:
-        return Deadline(text, "day")
-    if _INSTANT.fullmatch(text) and _instant(text) is not None:
-        return Deadline(text, "instant")
-    raise _unclear(text, file, line)
+    if _DAY.fullmatch(text):
+        return _reckonable(Deadline(text, "day"), date.fromisoformat(text))
+    if _INSTANT.fullmatch(text) and (instant := datetime.fromisoformat(text)).tzinfo is not None:
+        return _reckonable(Deadline(text, "instant"), instant)
+    raise ValueError(text)
+
+
+def _reckonable(deadline: Deadline, found: date) -> Deadline:
+    if found.year not in _YEARS:
+        raise _Beyond
+    return deadline
 
 
 def resolve_due(
@@ -86,11 +108,9 @@ def _resolve(
         if not isinstance(value, str):
             raise _no_deadline(deadline, value)
         try:
-            given = parse_deadline(value)
-        except ExpressionError:
-            raise _no_deadline(deadline, value) from None
-        if given.expression is not None:
-            raise _no_deadline(deadline, value)
+            given = _literal(value.strip())
+        except (_Beyond, ValueError) as error:
+            raise _no_deadline(deadline, value, beyond=isinstance(error, _Beyond)) from None
         source, kind = given.source, given.kind
     try:
         if kind == "duration":
@@ -103,14 +123,17 @@ def _resolve(
             found = of_day(date.fromisoformat(source))
         else:
             found = datetime.fromisoformat(source).astimezone(UTC)
-    except (OverflowError, ValueError):
+    except (_Beyond, OverflowError):
+        raise _no_deadline(deadline, source, beyond=True) from None
+    except ValueError:
         raise _no_deadline(deadline, source) from None
     if found.year not in _YEARS:
-        raise _no_deadline(deadline, source)
+        raise _no_deadline(deadline, source, beyond=True)
     return found
 
 
 def _after(source: str, start_at: datetime) -> datetime:
+    """Return the instant a duration after `start_at`. Raises `_Beyond` for one Python's calendar does not know."""
     match = _DURATION.fullmatch(source)
     if match is None:
         raise ValueError(source)
@@ -118,6 +141,8 @@ def _after(source: str, start_at: datetime) -> datetime:
     local = start_at.astimezone(CITY_ZONE)
     month = local.year * 12 + local.month - 1 + years * 12 + months
     year, month = month // 12, month % 12 + 1
+    if year not in _YEARS:
+        raise _Beyond
     last = gregorian.monthrange(year, month)[1]
     moved = local.replace(year=year, month=month, day=min(local.day, last))
     exact = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
@@ -148,46 +173,41 @@ def _end_of(day: date) -> datetime:
     return _start_of(day + timedelta(days=1))
 
 
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if day.year in _YEARS else None
+_UNCLEAR = Text(
+    "写法不对；可写 P15D、PT2H（时长）、5wd（工作日）、2026-08-10（日期）、带时区的时刻，或以“=”开头的表达式",
+    "is no deadline; write P15D or PT2H (duration), 5wd (working days), 2026-08-10 (day), an instant with its zone, "
+    "or an expression beginning with “=”",
+)
+_BEYOND = Text(
+    f"超出 {_YEARS.start} 至 {_YEARS.stop - 1} 年", f"lies beyond {_YEARS.start} to {_YEARS.stop - 1}"
+)
+_NO_DEADLINE = Text(
+    "不是日期、时刻、时长或工作日数", "which is no day, instant, duration or number of working days"
+)
 
 
-def _instant(text: str) -> datetime | None:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return instant if instant.tzinfo is not None and instant.year in _YEARS else None
-
-
-def _unclear(text: str, file: str, line: int | None) -> ExpressionError:
+def _refused(text: str, why: Text, file: str, line: int | None) -> ExpressionError:
     shown = text[:60]
     return ExpressionError(
-        Text(
-            f"期限“{shown}”写法不对；可写 P15D、PT2H（时长）、5wd（工作日）、2026-08-10（日期）、"
-            "带时区的时刻，或以“=”开头的表达式",
-            f"“{shown}” is no deadline; write P15D or PT2H (duration), 5wd (working days), 2026-08-10 (day), "
-            "an instant with its zone, or an expression beginning with “=”",
-        ),
+        Text(f"期限“{shown}”{why.zh}", f"the deadline “{shown}” {why.en}"),
         file=file,
         line=line,
         source=text[:400],
     )
 
 
-def _no_deadline(deadline: Deadline, value: object) -> ExpressionError:
-    shown = repr(value)[:60]
+def _no_deadline(deadline: Deadline, value: object, *, beyond: bool = False) -> ExpressionError:
     expression = deadline.expression
+    shown, written = repr(value)[:60], deadline.source[:80]
+    if beyond and expression is None:
+        text = Text(f"期限“{written}”{_BEYOND.zh}", f"the deadline “{written}” {_BEYOND.en}")
+    else:
+        why = Text(_BEYOND.zh, f"which {_BEYOND.en}") if beyond else _NO_DEADLINE
+        text = Text(
+            f"期限“{written}”得到 {shown}，{why.zh}", f"the deadline “{written}” gives {shown}, {why.en}"
+        )
     return ExpressionError(
-        Text(
-            f"期限“{deadline.source[:80]}”得到 {shown}，不是日期、时刻、时长或工作日数",
-            f"the deadline “{deadline.source[:80]}” gives {shown}, which is no day, instant, duration or number "
-            "of working days",
-        ),
+        text,
         source=deadline.source,
         file=expression.file if expression else "",
         line=expression.line if expression else None,
