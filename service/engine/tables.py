@@ -19,6 +19,8 @@ _POLICIES = ("UNIQUE", "FIRST", "COLLECT")
 _MOST_RULES = 500
 _MOST_COLUMNS = 30
 _MOST_TOGETHER = 40_000
+#: As many as the largest table has: for each row its own, and two for each cell.
+_MOST_ELEMENTS = 40_000
 #: Beside the table itself, a file and a decision may hold these; nothing depends on them.
 _HARMLESS = frozenset({"extensionElements", "description", "DMNDI", "variable", "question", "allowedAnswers"})
 
@@ -32,7 +34,7 @@ def read_decision(
     """
     findings = Findings(file)
     try:
-        root = parse_xml(data)
+        root = parse_xml(data, _MOST_ELEMENTS)
     except XmlError as error:
         findings.error("not-xml", error.text.zh, error.text.en, line=error.facts.get("line"))
         return None, findings.problems
@@ -85,6 +87,14 @@ class _Reader:
         policy = self._policy(table)
         inputs = self._inputs(table)
         outputs = self._outputs(table)
+        if len(inputs) + len(outputs) > _MOST_COLUMNS:
+            self.findings.error(
+                "too-large",
+                f"决策表有 {len(inputs)} 个输入列和 {len(outputs)} 个输出列，合计最多 {_MOST_COLUMNS} 列；请拆成几张表",
+                f"the table has {len(inputs)} inputs and {len(outputs)} outputs, {_MOST_COLUMNS} columns at most; "
+                "split it",
+                table,
+            )
         rules = self._rules(table, len(inputs), len(outputs))
         if self.findings.failed:
             return None

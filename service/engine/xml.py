@@ -20,8 +20,8 @@ class XmlError(AppError):
     """The bytes are no XML we read; `facts["line"]` is the line, where one is known."""
 
 
-def parse_xml(data: bytes) -> Node:
-    """Return the root of `data`. Raises `XmlError` with a clear text, the line in `facts`.
+def parse_xml(data: bytes, most: int = MOST_ELEMENTS) -> Node:
+    """Return the root of `data`, of `most` elements at most. Raises `XmlError` with a clear text, the line in `facts`.
 
     A DOCTYPE is refused outright: diagrams need none, and entities are how XML attacks begin.
     """
@@ -57,7 +57,7 @@ def parse_xml(data: bytes) -> Node:
         raise XmlError(
             Text("不允许 DOCTYPE；请删去这一行", "a DOCTYPE is not allowed; delete that line"), line=1
         )
-    _refuse_large(root)
+    _refuse_large(root, most)
     return root
 
 
@@ -95,15 +95,19 @@ def line_of(node: Node | None) -> int | None:
     return cast("int | None", line)
 
 
-def _refuse_large(root: Node) -> None:
+def _refuse_large(root: Node, most: int) -> None:
     count = 0
     depth = 0
     for event, _node in etree.iterwalk(root, events=("start", "end")):
         depth += 1 if event == "start" else -1
         count += event == "start"
-        if count > MOST_ELEMENTS:
+        if count > most:
             raise XmlError(
-                Text(f"元素超过 {MOST_ELEMENTS} 个", f"more than {MOST_ELEMENTS} elements"), line=None
+                Text(
+                    f"文件的 XML 元素超过 {most} 个，从这一行起没有读；请拆成几个文件",
+                    f"the file has more than {most} XML elements, from this line on none was read; split it",
+                ),
+                line=line_of(_node),
             )
         if event == "start" and len(_node.attrib) > MOST_ATTRIBUTES:
             raise XmlError(

@@ -244,6 +244,24 @@ def test_incomplete_tables_are_refused() -> None:
     assert problem(table([(["-"], ["city"]), (["-"], ["a b"])]), "bad-expression").element == "r2"
 
 
+def test_a_table_may_be_as_large_as_the_guide_says_and_no_larger() -> None:
+    inputs, outputs = tuple(f"i{n}" for n in range(28)), ("a", "b")
+    rows = [([str(n), *["-"] * 27], ["1", "2"]) for n in range(500)]
+    decided = read(table(rows, inputs=inputs, outputs=outputs))
+    assert decided.match(dict.fromkeys(inputs, 499), {}).rules == ("r500",)
+    assert problem(table([*rows, rows[0]], inputs=inputs, outputs=outputs), "too-large").element == "t"
+    wide = [(["1", *["-"] * 28], ["1", "2"])]
+    told = problem(table(wide, inputs=(*inputs, "i28"), outputs=outputs), "too-large")
+    assert "29 个输入列和 2 个输出列，合计最多 30 列" in told.text.zh
+
+
+def test_a_file_of_too_many_elements_says_how_many_there_may_be_and_from_which_line() -> None:
+    rows = [([*["-"] * 28], ["1", "2"]) for _ in range(700)]
+    told = problem(table(rows, inputs=tuple(f"i{n}" for n in range(28)), outputs=("a", "b")), "not-xml")
+    assert "40000" in told.text.zh
+    assert told.line is not None
+
+
 def test_rows_that_can_never_apply_alone_are_told() -> None:
     same = [(["> 3"], ["1"]), ([" >  3"], ["2"])]
     assert problem(table(same), "duplicate-rule").severity == "error"
