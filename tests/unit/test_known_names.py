@@ -1,6 +1,7 @@
 """Names a procedure takes from the campaign are known before anybody meets them."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,20 @@ def test_settings_and_windows_a_diagram_names_are_those_of_the_year(call: str, c
     diagram = (LEAVE / "leave.bpmn").read_text().replace('cl:due="5wd"', f'cl:due="={call}"')
     wrong = found(leave=diagram.encode())
     assert [one.code for one in wrong] == ([code] if code else [])
+
+
+def test_ever_so_many_unknown_names_are_told_quickly_and_not_all() -> None:
+    settings = b"".join(b'[[settings]]\nkey = "level_%06d_of_the_year"\n' % n for n in range(20_000))
+    notes = "\n".join(f"setting('level_{n:06d}_of_the_yaer')" for n in range(20_000))
+    diagram = (
+        (LEAVE / "leave.bpmn")
+        .read_text()
+        .replace("</bpmn:definitions>", f"<!--{notes}--></bpmn:definitions>")
+    )
+    assert len(diagram) > len(notes)
+    begun = time.monotonic()
+    problems = check(
+        {**read_folder(LEAVE), "settings.toml": settings, "leave.bpmn": diagram.encode()}
+    ).problems
+    assert time.monotonic() - begun < 5
+    assert len([one for one in problems if one.code == "unknown-setting"]) == 200
