@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from service.engine.assignments import STANDARD
 from service.engine.model import Element, ProcessDefinition
 from service.errors import Invalid, Text
+from service.identity import duties
+from service.identity.people import Person
 
 #: Largest opinion or reason, in characters.
 LONGEST_OPINION = 4000
@@ -52,12 +55,26 @@ def text(given: str | None, field: str, *, required: bool) -> str | None:
     return said or None
 
 
-def free_variables(definition: ProcessDefinition, data: dict[str, Any]) -> dict[str, Any]:
-    """Return what a step without a form brings along: variables its diagram reads. Raises `Invalid`."""
+def free_names(person: Person, definition: ProcessDefinition) -> frozenset[str]:
+    """Return the variables a person may set with a step that has no form: those the diagram reads and never gives.
+
+    What the diagram reckons, decides or is told is nobody's to overwrite but a process administrator's, and whose
+    matter it is not even theirs.
+    """
+    return definition.reads - STANDARD if person.has(duties.PROCESS_ADMINISTRATOR) else definition.asks
+
+
+def free_variables(person: Person, definition: ProcessDefinition, data: dict[str, Any]) -> dict[str, Any]:
+    """Return what a step without a form brings along, `free_names` only. Raises `Invalid`."""
+    free = free_names(person, definition)
     wrong = {
-        name: Text(f"流程不读取变量 {name}", f"The procedure reads no variable {name}")
+        name: Text(
+            f"变量 {name} 由流程给出，不能填写", f"The procedure gives {name} itself; it cannot be set"
+        )
+        if name in definition.reads
+        else Text(f"流程不读取变量 {name}", f"The procedure reads no variable {name}")
         for name in data
-        if name not in definition.reads
+        if name not in free
     }
     wrong |= {
         name: Text("文本过长", "The text is too long")

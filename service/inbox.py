@@ -22,7 +22,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from service import filling, forms
+from service import answers, filling, forms
 from service.engine.model import Element, Outcome, Procedure
 from service.errors import NotFound, Text
 from service.filling import Filling
@@ -293,7 +293,7 @@ def get(system: System, person: Person, task_id: str) -> TaskView:
             shows=_earlier(connection, procedure, element, instance, now),
             may=_may(person, row),
             draft_saved_at=draft[1] if draft else None,
-            reads=tuple(sorted(definition.reads)) if form is None else (),
+            reads=tuple(sorted(answers.free_names(person, definition))) if form is None else (),
         )
 
 

@@ -544,7 +544,7 @@ def _data(
     """Check what was submitted against the task's form, or against what the diagram reads when it has none."""
     element = opened.element
     if element.form is None:
-        return answers.free_variables(opened.definition, data)
+        return answers.free_variables(person, opened.definition, data)
     chosen = next((one for one in element.outcomes if one.id == outcome), None)
     form = opened.procedure.forms[element.form]
     shown = filling.fill_task(

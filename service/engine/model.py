@@ -166,7 +166,8 @@ class ProcessDefinition:
 
     `closure` is the SHA-256 of the file and of every form, decision and called process it reaches: a new
     version exists exactly when it changes. `reads` are the variable names its expressions (and those of
-    what it reaches) read. `xml` is the checked file the engine's specification is built from.
+    what it reaches) read; `asks` those of them nothing in the diagrams gives: they come with a step that has no
+    form. `xml` is the checked file the engine's specification is built from.
     """
 
     key: str
@@ -176,6 +177,7 @@ class ProcessDefinition:
     closure: str
     elements: Mapping[str, Element]
     reads: frozenset[str]
+    asks: frozenset[str]
     own_matter: bool
     title: "Expression | None"
     starters: tuple[str, ...]

@@ -31,10 +31,14 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What a process reaches: paths of files, and the variable names read in all of them."""
+    """What a process reaches: paths of files, the variable names read in all of them, and those reckoned with.
+
+    `reckons` leaves out where roles sit and what forms show: a diagram asks nobody for these.
+    """
 
     files: frozenset[str]
     reads: frozenset[str]
+    reckons: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +119,15 @@ def reached(parts: Parts) -> dict[str, Reach]:
         found[key] = Reach(
             frozenset().union(*(one.files for one in called)),
             frozenset().union(*(one.reads for one in called)),
+            frozenset().union(*(one.reckons for one in called)),
         )
     return found
 
 
 def _own_reach(parts: Parts, diagram: Diagram) -> Reach:
     files = {diagram.file}
-    names = own_reads(parts, diagram)
+    reckons = _reckons(diagram)
+    names = _seats(parts, diagram)
     filled = forms_of(diagram, shown=False)
     for form_id in forms_of(diagram, shown=True):
         form = parts.forms.get(form_id)
@@ -133,20 +139,25 @@ def _own_reach(parts: Parts, diagram: Diagram) -> Reach:
         table = parts.decisions.get(element.decision or "")
         if table is not None:
             files.add(table.file)
-            names |= table.names
-    return Reach(frozenset(files), frozenset(names))
+            reckons |= table.names
+    return Reach(frozenset(files), frozenset(names | reckons), frozenset(reckons))
 
 
-def own_reads(parts: Parts, diagram: Diagram) -> set[str]:
-    """Return the names a diagram's own expressions, scripts, lists and roles read."""
+def _reckons(diagram: Diagram) -> set[str]:
+    """Return the names a diagram's own expressions, scripts and lists read."""
     names: set[str] = set()
     for use in uses(diagram):
         names |= use.expression.names - use.bound
     for script in diagram.scripts.values():
         names |= script.names
+    names |= {one.spread.collection for one in diagram.elements.values() if one.spread is not None}
+    return names
+
+
+def _seats(parts: Parts, diagram: Diagram) -> set[str]:
+    """Return the names that say where a diagram's roles sit."""
+    names: set[str] = set()
     for element in diagram.elements.values():
-        if element.spread is not None:
-            names.add(element.spread.collection)
         named = (element.role, *(element.receive.by if element.receive is not None else ()))
         seats = [parts.roles[role].of for role in named if role in parts.roles]
         names |= {of for of in seats if of is not None}

@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from service.engine import checks, names, paths, references
+from service.engine.assignments import Assignments
 from service.engine.diagram import Diagram, read_diagram
 from service.engine.forms import parse_form
 from service.engine.model import OperationSignature, Problem, Procedure, ProcessDefinition
-from service.engine.parts import Parts, Reach, reached
+from service.engine.parts import Parts, Reach, called_by, reached
 from service.engine.problems import Allowance, Findings
 from service.engine.roles import read_roles
 from service.engine.specs import Made, SpecError, specs_of
@@ -45,7 +46,17 @@ def read_procedure(
     names.check_names(parts, function_names)
     reach = reached(parts)
     digests = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
-    processes = {key: _definition(diagram, reach[key], digests) for key, diagram in parts.diagrams.items()}
+    assignments = Assignments(parts)
+    own = {key: assignments.anywhere(key) for key in parts.diagrams}
+    processes = {
+        key: _definition(
+            diagram,
+            reach[key],
+            frozenset().union(*(own[one] for one in called_by(parts, key))),
+            digests,
+        )
+        for key, diagram in parts.diagrams.items()
+    }
     problems = list(parts.problems)
     for diagram in parts.diagrams.values():
         problems += diagram.findings.problems
@@ -193,7 +204,9 @@ def _read_file(parts: Parts, findings: Findings, path: str, data: bytes, allowan
         )
 
 
-def _definition(diagram: Diagram, whole: Reach, digests: Mapping[str, str]) -> ProcessDefinition:
+def _definition(
+    diagram: Diagram, whole: Reach, given: frozenset[str], digests: Mapping[str, str]
+) -> ProcessDefinition:
     elements = diagram.elements
     return ProcessDefinition(
         key=diagram.key,
@@ -203,6 +216,7 @@ def _definition(diagram: Diagram, whole: Reach, digests: Mapping[str, str]) -> P
         closure=_closure(digests, whole.files),
         elements=dict(elements),
         reads=whole.reads,
+        asks=whole.reckons - given,
         own_matter=diagram.own_matter,
         title=diagram.title,
         starters=diagram.starters,

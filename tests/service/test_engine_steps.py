@@ -7,14 +7,11 @@ from sqlalchemy import select
 
 from service import instances, tasks
 from service.errors import Conflict
-from service.identity import duties
-from service.identity.people import Person
 from service.store import procedure as tables
 from service.system import System
-from tests.town import add_organisation, add_person, deploy
+from tests.service.drawn import YES_NO, lane, open_rows, publish, several, timers, town
 from tests.unit.engine_drawing import (
     boundary,
-    drawing,
     end,
     exclusive,
     extensions,
@@ -25,56 +22,6 @@ from tests.unit.engine_drawing import (
     timer,
     user,
 )
-
-ROLES = """[roles.worker]
-label = "办理人"
-label_en = "Worker"
-sits = "*"
-of = "organisation_id"
-sees = "own"
-"""
-YES_NO = '<cl:outcome id="yes" name="同意" nameEn="Yes"/><cl:outcome id="no" name="不同意" nameEn="No"/>'
-
-
-def lane(*elements: str) -> str:
-    inside = "".join(f"<bpmn:flowNodeRef>{one}</bpmn:flowNodeRef>" for one in elements)
-    return f'<bpmn:laneSet id="L"><bpmn:lane id="La" name="办理人" cl:role="worker">{inside}</bpmn:lane></bpmn:laneSet>'
-
-
-def publish(system: System, folder: Path, *parts: str) -> None:
-    (file,) = drawing("p", *parts).values()
-    text = file.replace(b'isExecutable="true"', b'isExecutable="true" cl:matter="own" cl:starters="worker"')
-    (folder / "p.bpmn").write_bytes(text)
-    (folder / "roles.toml").write_text(ROLES)
-    deploy(system, folder)
-
-
-def town(system: System, *names: str) -> tuple[str, list[Person]]:
-    with system.database.write() as connection:
-        bureau = add_organisation(connection, "bureau")
-    people = [
-        add_person(system, one, ("worker", bureau), (duties.PROCESS_ADMINISTRATOR, None)) for one in names
-    ]
-    return bureau, people
-
-
-def open_rows(system: System, instance_id: str) -> dict[str, str]:
-    """Ids of the open tasks by person, or by element where nobody is named."""
-    with system.database.read() as connection:
-        rows = connection.execute(
-            select(tables.task).where(tables.task.c.instance_id == instance_id, tables.task.c.state == "open")
-        ).mappings()
-        return {row["person_id"] or row["element_id"]: row["id"] for row in rows}
-
-
-def timers(system: System, instance_id: str) -> list[object]:
-    with system.database.read() as connection:
-        found = connection.scalars(
-            select(tables.job.c.due_at).where(
-                tables.job.c.instance_id == instance_id, tables.job.c.kind == "timer"
-            )
-        )
-        return list(found)
 
 
 def test_a_votes_rule_may_be_an_expression_over_the_steps_variables(system: System, tmp_path: Path) -> None:
@@ -87,9 +34,7 @@ def test_a_votes_rule_may_be_an_expression_over_the_steps_variables(system: Syst
         script("n", "quorum = len(voters) - 2"),
         user(
             "v",
-            extensions(f'{YES_NO}<cl:vote pass="yes" needed="=quorum" otherwise="no"/>')
-            + '<bpmn:multiInstanceLoopCharacteristics cl:each="person"><bpmn:loopDataInputRef>voters'
-            '</bpmn:loopDataInputRef><bpmn:inputDataItem id="i" name="voter"/></bpmn:multiInstanceLoopCharacteristics>',
+            extensions(f'{YES_NO}<cl:vote pass="yes" needed="=quorum" otherwise="no"/>') + several(),
         ),
         exclusive("x", "d"),
         user("z"),

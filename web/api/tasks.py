@@ -33,7 +33,8 @@ class Outcome:
 class TaskDetail:
     """A task with its form (fields with type, whether required, and their options), data and buttons.
 
-    Without a form, `reads` names the variables that a completion may carry.
+    Without a form, `reads` names the variables that the caller's completion may carry: those the diagrams read and
+    no step gives; for process administrators all they read but the matter's own.
     """
 
     task: TaskRow
