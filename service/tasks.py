@@ -189,7 +189,8 @@ def return_to(
             state="returned",
         )
         detail = {"task": row["id"], "element": row["element_id"], "to": element_id, "opinion": said}
-        step.record("return", detail, closed=row["ref"])
+        # Of a step given to several, the others' rows end with this one.
+        step.record("return", detail, closed=row["ref"] if opened.element.spread is None else None)
         return _completed(system, person, row, step)
 
     return _on_task(system, person, task_id, work, request_key)

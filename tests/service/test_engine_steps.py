@@ -9,7 +9,7 @@ from service import instances, tasks
 from service.errors import Conflict
 from service.store import procedure as tables
 from service.system import System
-from tests.service.drawn import YES_NO, lane, open_rows, publish, several, timers, town
+from tests.service.drawn import YES_NO, lane, open_rows, publish, rows, several, timers, town
 from tests.unit.engine_drawing import (
     boundary,
     end,
@@ -114,3 +114,38 @@ def test_what_the_engine_cannot_do_leaves_the_task_open_and_an_incident(
             select(tables.incident.c.element_id).where(tables.incident.c.instance_id == started.instance_id)
         ).scalar_one()
     assert found == "c"
+
+
+def test_a_return_from_a_vote_takes_it_from_everybody(system: System, tmp_path: Path) -> None:
+    bureau, people = town(system, "anna", "bert", "cora")
+    publish(
+        system,
+        tmp_path,
+        lane("s", "n", "a", "v", "e"),
+        start(),
+        script("n", "voters = voters"),
+        user("a"),
+        user(
+            "v",
+            extensions(f'{YES_NO}<cl:vote pass="yes" needed="all" otherwise="no"/>') + several(),
+            cl_due="P9D",
+            cl_remind="P2D P1D",
+        ),
+        end(),
+        flows("s", "n", "a", "v", "e"),
+    )
+    started = instances.start(
+        system, people[0], "p", organisation_id=bureau, variables={"voters": [one.id for one in people]}
+    )
+    tasks.complete(system, people[0], open_rows(system, started.instance_id)["a"])
+    asked = open_rows(system, started.instance_id)
+    assert set(asked) == {one.id for one in people}
+    tasks.complete(system, people[1], asked[people[1].id], outcome="yes")
+    tasks.return_to(system, people[0], asked[people[0].id], element_id="a", reason="缺材料")
+
+    assert set(open_rows(system, started.instance_id)) == {"a"}
+    with pytest.raises(Conflict, match="撤销"):
+        tasks.complete(system, people[2], asked[people[2].id], outcome="yes")
+    assert [one["kind"] for one in rows(system, tables.job)] == []
+    tasks.complete(system, people[0], open_rows(system, started.instance_id)["a"])
+    assert set(open_rows(system, started.instance_id)) == {one.id for one in people}
