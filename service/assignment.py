@@ -16,7 +16,10 @@ from service.store.procedure import task
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One task row's owner; `orphan`: nobody can do it, so the process administrators get it."""
+    """One task row's owner; `orphan`: nobody can do it, so the process administrators get it.
+
+    Of an orphan, the organisation and the person are those it was meant for.
+    """
 
     role: str | None
     organisation_id: str | None
@@ -45,12 +48,12 @@ def assign(
     if element.spread is not None:
         items = _items(element, element.spread, variables)
         if element.spread.each == "person":
-            return [Assignment(element.role, None, one, True, excluded, False) for one in items]
+            return _named(connection, element.role, items, excluded)
         return [_seated(connection, element.role, one, excluded, at) for one in items]
     if element.person is not None:
         person = element.person.evaluate(variables, functions)
         if person is not None:
-            return [Assignment(element.role, None, str(person), True, excluded, False)]
+            return _named(connection, element.role, [str(person)], excluded)
     if element.organisation is not None:
         organisation = element.organisation.evaluate(variables, functions)
     else:
@@ -59,6 +62,13 @@ def assign(
             organisations.resolve_seat(connection, role, variables, at) if role is not None else None
         )
     return [_seated(connection, element.role, organisation, excluded, at)]
+
+
+def _named(
+    connection: Connection, role: str | None, wanted: Sequence[str], excluded: tuple[str, ...]
+) -> list[Assignment]:
+    able = people.who_may_sign_in(connection, wanted) - set(excluded)
+    return [Assignment(role, None, one, one in able, excluded, one not in able) for one in wanted]
 
 
 def _seated(

@@ -89,7 +89,7 @@ def _task_rows(step: "Step", opened: OpenTask) -> list[dict[str, Any]]:
             "unit_id": step.row["unit_id"],
             "role": owner.role,
             "organisation_id": None if owner.orphan else owner.organisation_id,
-            "person_id": owner.person_id,
+            "person_id": None if owner.orphan else owner.person_id,
             "named": owner.named,
             "excluded": list(owner.excluded) or None,
             "turn": turn,
@@ -120,7 +120,7 @@ def _report_orphan(step: "Step", element: Element, owner: Assignment) -> None:
             f"步骤“{element.name.zh}”没有可以办理的人（角色 {role}），已转给流程管理员",
             f"Nobody can do step “{element.name.en}” (role {role}); the process administrators have it",
         ),
-        facts={"role": owner.role, "organisation": owner.organisation_id},
+        facts={"role": owner.role, "organisation": owner.organisation_id, "person": owner.person_id},
         at=step.at,
     )
 

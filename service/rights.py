@@ -14,9 +14,11 @@ def holds(person: Person, row: Columns) -> bool:
 
 def may_do(person: Person, row: Columns) -> bool:
     """Whether this person may act on the open task `row` now: it is theirs, or in a pool of theirs."""
+    if person.id in (row["excluded"] or []):
+        return False
     if row["person_id"] is not None:
         return bool(row["person_id"] == person.id)
-    if row["named"] or person.id in (row["excluded"] or []):
+    if row["named"]:
         return False
     return _member(person, row)
 

@@ -210,6 +210,12 @@ def members(connection: Connection, role: str, organisation_id: str, day: date) 
     return list(dict.fromkeys(connection.scalars(_MEMBERS, wanted)))
 
 
+def who_may_sign_in(connection: Connection, ids: Iterable[str]) -> frozenset[str]:
+    """Return those of `ids` that are people who may sign in."""
+    query = select(person.c.id).where(person.c.id.in_(list(ids)), person.c.disabled_at.is_(None))
+    return frozenset(connection.scalars(query))
+
+
 def holders(connection: Connection, duty: str, day: date) -> list[str]:
     """Return the ids of those who hold a duty on `day`, wherever, and may sign in."""
     query = (
