@@ -145,9 +145,13 @@ def route(system: System, transaction: Transaction, sent: Mapping[str, Any], at:
                 payload={
                     "ref": one.ref,
                     "element": one.element_id,
+                    "message": message,
                     "key": key,
                     "payload": sent.get("payload") or {},
+                    "sender": sent.get("sender"),
                     "by": sent.get("by"),
+                    # Whoever else it went to has it, even if this one should not.
+                    "alone": not started and len(waiting) == 1,
                 },
                 due_at=at,
                 attempts=0,
@@ -174,16 +178,20 @@ def route(system: System, transaction: Transaction, sent: Mapping[str, Any], at:
 def deliver(
     system: System, transaction: Transaction, row: RowMapping, sent: Mapping[str, Any], at: datetime
 ) -> None:
-    """Give a message to the instance `row` at the wait it was found by; nothing when that wait is over.
+    """Give a message to the instance `row` at the wait it was found by.
 
     An instance that was given another message meanwhile and waits at the same place again, under the same key, gets
-    it there: of several that come at once none is lost.
+    it there. When that wait is over, a message nobody else got is sent on its way again: to whoever waits now, or
+    to be kept. Whether it came just before or just after makes no difference.
     """
     step = Step.load(system, transaction, row, at, sent.get("by"))
     waits = step.machine.waits()
     again = [one.ref for one in waits if one.element_id == sent["element"] and one.key == sent.get("key")]
     ref = next((one.ref for one in waits if one.ref == sent["ref"]), next(iter(again), None))
     if ref is None:
+        if sent.get("alone"):
+            transaction.begin_writing()
+            recording.send_again(step, sent)
         return
     step.machine.deliver(ref, dict(sent.get("payload") or {}), at)
     step.go_on()

@@ -207,20 +207,28 @@ def write_waits(step: "Step", before: set[str]) -> set[str]:
 
 
 def _take_early(step: "Step", awaited: Sequence[tuple[str, str]]) -> None:
-    """Send messages that came before anybody waited on their way again."""
+    """Send the oldest message that came before anybody waited on its way again.
+
+    One only: who has got it may wait for the next, and is then sent that.
+    """
     early = tables.early_message
     for message, key in awaited:
-        found = step.connection.execute(
-            select(early).where(early.c.message == message, early.c.key == key, early.c.expires_at > step.at)
-        ).all()
-        for one in found:
+        one = step.connection.execute(
+            select(early)
+            .where(early.c.message == message, early.c.key == key, early.c.expires_at > step.at)
+            .order_by(early.c.arrived_at, early.c.id)
+            .limit(1)
+        ).one_or_none()
+        if one is not None:
             step.connection.execute(delete(early).where(early.c.id == one.id))
-            add_job(
-                step,
-                "message",
-                step.at,
-                {"message": message, "key": key, "payload": one.payload, "sender": one.sender_id},
-            )
+            kept = {"message": message, "key": key, "payload": one.payload, "sender": one.sender_id}
+            send_again(step, kept)
+
+
+def send_again(step: "Step", sent: Mapping[str, Any]) -> None:
+    """Put a message on its way that came too early or too late; what it starts it has started already."""
+    again = {name: sent.get(name) for name in ("message", "key", "payload", "sender", "by")}
+    add_job(step, "message", step.at, again)
 
 
 def write_timers(step: "Step", before: set[str]) -> set[str]:
