@@ -1,6 +1,7 @@
 """Writes what one engine step changed: opened and vanished tasks, waits, timers, sent messages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,8 @@ from service import incidents
 from service.assignment import Assignment, assign
 from service.engine import deadlines
 from service.engine.model import Element, Variables
-from service.engine.runtime import OpenTask
-from service.errors import Text
+from service.engine.runtime import EngineIncident, OpenTask
+from service.errors import AppError, Text
 from service.store import procedure as tables
 from service.store.ids import new_id
 
@@ -29,10 +30,22 @@ _INSERT_TASK = insert(tables.task)
 _INSERT_JOB = insert(tables.job)
 
 
+@contextmanager
+def at_element(element_id: str) -> Iterator[None]:
+    """Make what fails while an element is entered or decided an incident at it: nobody typed it wrong."""
+    try:
+        yield
+    except EngineIncident:
+        raise
+    except AppError as error:
+        raise EngineIncident(error.text, element_id) from error
+
+
 def write_tasks(step: "Step", before: set[str], closed: str | None) -> set[str]:
     """Open a row for every user task that was entered and cancel the rows of those that vanished.
 
-    `closed` is the step a person has just finished; its own row is not touched here. Returns the open refs.
+    `closed` is the step a person has just finished; its own row is not touched here. Returns the open refs. Raises
+    `EngineIncident` for an owner or a deadline that cannot be found.
     """
     open_now = {one.ref: one for one in step.machine.user_tasks()}
     gone = before - open_now.keys() - {closed}
@@ -52,7 +65,8 @@ def write_tasks(step: "Step", before: set[str], closed: str | None) -> set[str]:
     rows: list[dict[str, Any]] = []
     for ref, opened in open_now.items():
         if ref not in before:
-            rows += _task_rows(step, opened)
+            with at_element(opened.element_id):
+                rows += _task_rows(step, opened)
     if rows:
         step.connection.execute(_INSERT_TASK, rows)
         step.opened = [row for row in rows if row["state"] == "open"]
@@ -156,7 +170,8 @@ def renew_due(step: "Step") -> None:
         expression = element.due.expression if element.due is not None else None
         if element.due is None or expression is None or not expression.calls & WINDOW_FUNCTIONS:
             continue
-        due = deadlines.resolve_due(element.due, step.at, opened.variables, step.functions)
+        with at_element(element.id):
+            due = deadlines.resolve_due(element.due, step.at, opened.variables, step.functions)
         moved = step.connection.scalars(
             update(tables.task)
             .where(
@@ -170,7 +185,8 @@ def renew_due(step: "Step") -> None:
         ).all()
         for task_id in moved:
             forget_reminders(step.connection, task_id, element)
-            _schedule_reminders(step, task_id, element, due, opened.variables)
+            with at_element(element.id):
+                _schedule_reminders(step, task_id, element, due, opened.variables)
 
 
 def write_waits(step: "Step", before: set[str]) -> set[str]:

@@ -409,9 +409,10 @@ def _vote(
         # Only a rule that is an expression needs to know what the step sees.
         step = opened.load(system, transaction, person)
         names = next(one.variables for one in step.machine.user_tasks() if one.ref == row["ref"])
-    decided, verdict = votes.decide(
-        spread.vote, counts, total, names, step.functions if step is not None else None
-    )
+    with recording.at_element(opened.element.id):
+        decided, verdict = votes.decide(
+            spread.vote, counts, total, names, step.functions if step is not None else None
+        )
     if decided:
         variables: dict[str, Any] = {"outcome": verdict, "votes": counts}
         variables |= {name: value for name, value in answer.data.items() if name in opened.definition.reads}

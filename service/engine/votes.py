@@ -49,6 +49,9 @@ def needed_of(
     if vote.expression is not None:
         needed = vote.expression.evaluate({**(names or {}), "total": total}, functions or {})
     fraction = _FRACTION.fullmatch(needed) if isinstance(needed, str) else None
+    if isinstance(needed, float) and needed.is_integer():
+        # What a division gives.
+        needed = int(needed)
     if isinstance(needed, int) and not isinstance(needed, bool):
         count = needed
     elif needed == "all":

@@ -36,6 +36,7 @@ def vote(needed: str, veto: str | None = None) -> Vote:
         ("=2", 5, 2, 0, (True, "yes")),
         ("=total - 1", 5, 3, 1, (False, None)),
         ("=total - 1", 5, 3, 2, (True, "no")),
+        ("=total / 2", 4, 2, 0, (True, "yes")),
         ("=quorum", 5, 4, 0, (True, "yes")),
         ("=rule", 4, 2, 0, (True, "yes")),
         ("=0", 3, 0, 1, (False, None)),
