@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import RowMapping, delete, func, select, update
 
 from service import incidents, messages
+from service.cascade import Cascade
 from service.engine.runtime import EngineIncident
 from service.errors import AppError, Conflict, Invalid, Text
 from service.step import Step, attempt, locked_row
@@ -229,6 +230,7 @@ def _do(system: System, job: Job, at: datetime) -> Fired:
                 Text("任务多次中断，已停止重试", "The job broke off every time; no more tries"),
             )
         else:
+            Cascade.of(job.payload).check(job.payload.get("element"))
             attempt(system, job.instance_id or job.id, lambda transaction: _run(system, transaction, job, at))
             ok = True
     except (EngineIncident, AppError) as error:
@@ -296,6 +298,7 @@ def _fire_timer(system: System, transaction: Transaction, job: Job, at: datetime
     if row is None:
         return
     step = Step.load(system, transaction, row, at, None)
+    step.cascade = Cascade.of(job.payload)
     ref = job.payload["ref"]
     if all(one.ref != ref for one in step.machine.timers()):
         return

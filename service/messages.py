@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from service import deployments, recording, repeats
+from service.cascade import Cascade
 from service.engine.model import ProcessDefinition
 from service.errors import Invalid, Text
 from service.repeats import RequestKey
@@ -152,6 +153,7 @@ def route(system: System, transaction: Transaction, sent: Mapping[str, Any], at:
                     "by": sent.get("by"),
                     # Whoever else it went to has it, even if this one should not.
                     "alone": not started and len(waiting) == 1,
+                    "cascade": sent.get("cascade"),
                 },
                 due_at=at,
                 attempts=0,
@@ -185,6 +187,10 @@ def deliver(
     to be kept. Whether it came just before or just after makes no difference.
     """
     step = Step.load(system, transaction, row, at, sent.get("by"))
+    step.cascade = Cascade.of(sent)
+    if sent.get("sender") != step.instance_id:
+        # Who started this instance is not in what another one tells it.
+        step.cascade = Cascade(step.cascade.steps)
     waits = step.machine.waits()
     again = [one.ref for one in waits if one.element_id == sent["element"] and one.key == sent.get("key")]
     ref = next((one.ref for one in waits if one.ref == sent["ref"]), next(iter(again), None))
@@ -259,6 +265,7 @@ def _start(
         .mappings()
         .one_or_none()
     )
+    cascade = Cascade.of(sent).starting(definition.key)
     step = Step.begin(
         system,
         transaction,
@@ -270,6 +277,7 @@ def _start(
         actor_id=sent.get("by"),
         parent=parent,
     )
+    step.cascade = cascade
     step.go_on()
     step.record("start", {"message": sent["message"]})
     return step.instance_id

@@ -288,6 +288,8 @@ def add_job(
 ) -> None:
     """Add a job of the step's instance to the transaction; see `jobs`."""
     step.left_jobs = True
+    # What runs at once goes on with what led here; what has to wait begins anew.
+    carried = {"cascade": step.cascade.after()} if due_at <= step.at else {}
     step.connection.execute(
         _INSERT_JOB,
         {
@@ -296,7 +298,7 @@ def add_job(
             "lane": "engine",
             "instance_id": step.instance_id,
             "dedupe_key": dedupe,
-            "payload": dict(payload),
+            "payload": {**payload, **carried},
             "due_at": due_at,
             "attempts": 0,
             "max_attempts": ENGINE_ATTEMPTS,

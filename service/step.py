@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Result, RowMapping, bindparam, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from service import history, incidents, recording
+from service.cascade import Cascade
 from service.engine.model import Element, Functions, Procedure, ProcessDefinition, Variables
 from service.engine.runtime import EngineIncident, Machine
 from service.errors import Conflict, NotFound, Text
@@ -189,6 +190,8 @@ class Step:
     #: Task rows opened by this step.
     opened: list[dict[str, Any]] = field(default_factory=list)
     left_jobs: bool = False
+    #: What led here without a person.
+    cascade: Cascade = field(default_factory=Cascade)
     _tasks: set[str] = field(default_factory=set)
     _waits: set[str] = field(default_factory=set)
     _timers: set[str] = field(default_factory=set)
