@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, true, update
 
 from service.errors import Forbidden, NotFound, Text
 from service.identity import duties
@@ -40,13 +40,18 @@ def report(
     at: datetime,
     job_id: str | None = None,
 ) -> None:
-    """Write an incident; the same one (instance, element, words) that is still open is not written twice."""
+    """Write an incident; the same one (instance, element, words) that is still open is not written twice.
+
+    Each job has one of its own: it is what the job can be tried again from.
+    """
+    of_job = tables.incident.c.job_id
     known = connection.scalar(
         select(tables.incident.c.id).where(
             tables.incident.c.instance_id == instance_id,
             tables.incident.c.element_id == element_id,
             tables.incident.c.text_zh == text.zh,
             tables.incident.c.closed_at.is_(None),
+            true() if job_id is None else of_job.is_(None) | (of_job == job_id),
         )
     )
     if known is not None:

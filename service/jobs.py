@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping, delete, func, select, update
 from service import incidents, messages
 from service.cascade import Cascade
 from service.engine.runtime import EngineIncident
-from service.errors import AppError, Conflict, Invalid, Text
+from service.errors import AppError, Conflict, Invalid, Text, Unavailable
 from service.step import Step, attempt, locked_row
 from service.store import procedure as tables
 from service.store.database import Transaction
@@ -231,14 +231,28 @@ def _do(system: System, job: Job, at: datetime) -> Fired:
             )
         else:
             Cascade.of(job.payload).check(job.payload.get("element"))
-            attempt(system, job.instance_id or job.id, lambda transaction: _run(system, transaction, job, at))
+            attempt(
+                system,
+                job.instance_id or job.id,
+                lambda transaction: _run(system, transaction, job, at),
+                reports=False,
+            )
             ok = True
+    except Unavailable as error:
+        log.warning("job %s (%s) has to wait, attempt %s: %s", job.id, job.kind, job.attempt, error)
+        _put_back(system, job, at, error.text)
     except (EngineIncident, AppError) as error:
         # The same input gives the same result: a person has to look at it.
         _give_up(system, job, at, error.text, getattr(error, "element", None))
-    except Exception as error:
+    except _Fenced:
+        pass
+    except Exception:
+        # What went wrong inside is for the log and nobody else: it may hold statements and data.
         log.exception("job %s (%s) failed, attempt %s", job.id, job.kind, job.attempt)
-        _put_back(system, job, at, error)
+        text = Text(
+            f"内部错误，详情见日志（作业 {job.id}）", f"An internal error; the log says more (job {job.id})"
+        )
+        _put_back(system, job, at, text)
     return _fired(system, job, at, ok)
 
 
@@ -256,22 +270,16 @@ class _Fenced(Exception):
     """Another worker took the job after this one's lease was over; this one's work is dropped."""
 
 
-def _put_back(system: System, job: Job, at: datetime, error: Exception) -> None:
-    if isinstance(error, _Fenced):
-        return
+def _put_back(system: System, job: Job, at: datetime, text: Text) -> None:
+    """Let a job be tried again later, or give it up when it was tried often enough."""
     if job.attempt >= job.max_attempts:
-        _give_up(
-            system,
-            job,
-            at,
-            Text(f"后台作业失败：{error}", f"A background job failed: {error}"),
-        )
+        _give_up(system, job, at, text)
         return
     with system.database.write() as connection:
         connection.execute(
             update(tables.job)
             .where(tables.job.c.id == job.id, tables.job.c.attempts == job.attempt)
-            .values(due_at=at + FIRST_BACKOFF * 2 ** (job.attempt - 1), last_error=str(error)[:2000])
+            .values(due_at=at + FIRST_BACKOFF * 2 ** (job.attempt - 1), last_error=text.zh)
         )
 
 

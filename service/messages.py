@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select
+from sqlalchemy import Column, Connection, RowMapping, String, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from service import deployments, recording, repeats
@@ -38,6 +38,7 @@ def send(
     The same `request_key` of the same person again sends nothing and gives the first answer. Raises `Invalid` for
     a message that no diagram receives.
     """
+    _check_length("key", key, tables.subscription.c.key)
     named = request_key if by is not None else None
 
     def sent_before(connection: Connection) -> str | None:
@@ -82,6 +83,13 @@ def _check_known(system: System, connection: Connection, message: str) -> None:
             f"No diagram receives {message}" + (f"; they receive {', '.join(near)}" if near else ""),
         )
         raise Invalid(text, fields={"message": text}, known=near)
+
+
+def _check_length(field: str, given: str, column: Column[Any]) -> None:
+    most = column.type.length if isinstance(column.type, String) else None
+    if most is not None and len(given) > most:
+        text = Text(f"不能超过 {most} 字", f"At most {most} characters")
+        raise Invalid(text, fields={field: text})
 
 
 def post(
@@ -230,7 +238,7 @@ def _target_deployment(system: System, transaction: Transaction, sent: Mapping[s
     connection = transaction.connection
     wanted = sent.get("deployment")
     if wanted == "plan":
-        plan_year_id = (sent.get("payload") or {}).get("plan_year_id")
+        plan_year_id = str((sent.get("payload") or {}).get("plan_year_id"))
         found = connection.scalar(
             select(plan_tables.plan_year.c.deployment_id).where(plan_tables.plan_year.c.id == plan_year_id)
         )

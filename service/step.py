@@ -12,7 +12,7 @@ from service import history, incidents, recording
 from service.cascade import Cascade
 from service.engine.model import Element, Functions, Procedure, ProcessDefinition, Variables
 from service.engine.runtime import EngineIncident, Machine
-from service.errors import Conflict, NotFound, Text
+from service.errors import Conflict, Invalid, NotFound, Text
 from service.operations import registry
 from service.store import procedure as tables
 from service.store.database import Transaction, is_retryable
@@ -25,6 +25,9 @@ T = TypeVar("T")
 
 #: How often a step is tried again when another process was faster.
 TRIES = 6
+#: Variables of an instance that say whose matter it is, kept in columns of its own.
+_IDENTIFIERS = ("unit_id", "organisation_id", "plan_year_id")
+_LONGEST_ID = 32
 
 _INSTANCE = select(tables.instance).where(tables.instance.c.id == bindparam("instance_id")).with_for_update()
 _INSTANCE_OF = (
@@ -61,13 +64,18 @@ class Stale(Exception):
 
 
 def attempt(
-    system: System, instance: str | Callable[[Connection], str], work: Callable[[Transaction], T]
+    system: System,
+    instance: str | Callable[[Connection], str],
+    work: Callable[[Transaction], T],
+    *,
+    reports: bool = True,
 ) -> T:
     """Run `work` in a transaction that holds the instance, again when another process was faster.
 
     `instance` is its id, or finds it: SQLite has to know whose lock to hold before `work` begins, on PostgreSQL
     `work` locks the row itself. When the engine cannot go on, nothing of `work` is kept and an incident is
-    written. Raises `EngineIncident` then, `Conflict` after too many tries, and what `work` raises.
+    written, unless the caller writes one (`reports=False`). Raises `EngineIncident` then, `Conflict` after too many
+    tries, and what `work` raises.
     """
 
     def named(connection: Connection) -> str:
@@ -87,6 +95,8 @@ def attempt(
         except Stale:
             continue
         except EngineIncident as error:
+            if not reports:
+                raise
             with system.database.write() as connection:
                 incidents.report(
                     connection,
@@ -255,8 +265,10 @@ class Step:
     ) -> "Step":
         """Make a new instance of process `key` and write it, not yet run.
 
-        It joins the matter of `parent` unless the process has a matter of its own (`cl:matter`).
+        It joins the matter of `parent` unless the process has a matter of its own (`cl:matter`). Raises `Invalid` for
+        a variable that names nothing.
         """
+        _check_identifiers(variables)
         transaction.begin_writing()
         connection = transaction.connection
         procedure = system.procedure(connection, deployment_id)
@@ -463,6 +475,19 @@ class Step:
             .limit(1)
         )
         return found is not None
+
+
+def _check_identifiers(variables: Variables) -> None:
+    """Raise `Invalid` where whose matter it is (unit, organisation, plan year) is said by something that is no id."""
+    wrong = {
+        name: Text("不是编号", "This is no identifier")
+        for name in _IDENTIFIERS
+        if (given := variables.get(name)) is not None
+        and not (isinstance(given, str) and given.isprintable() and 0 < len(given) <= _LONGEST_ID)
+    }
+    if wrong:
+        names = ", ".join(wrong)
+        raise Invalid(Text(f"{names} 不是编号", f"{names}: no identifier"), fields=wrong)
 
 
 def _insert_matter(connection: Connection, row: Mapping[str, Any]) -> None:

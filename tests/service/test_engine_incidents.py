@@ -1,14 +1,19 @@
 """What stops the machine becomes an incident that says where and why, and is gone when it is passed."""
 
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from service import instances, tasks
-from service.errors import Conflict
+from service import instances, jobs, messages, tasks
+from service.errors import Conflict, Invalid
+from service.store import procedure as tables
+from service.store.database import Transaction
 from service.system import System
-from tests.service.drawn import YES_NO, lane, open_incidents, open_rows, publish, several, town
-from tests.unit.engine_drawing import end, extensions, flows, script, start, user
+from tests.service.drawn import YES_NO, lane, open_incidents, open_rows, publish, rows, settle, several, town
+from tests.unit.engine_drawing import drawing, end, extensions, flows, message, node, script, start, user
 
 
 @pytest.mark.parametrize(
@@ -69,3 +74,82 @@ def test_a_votes_rule_that_gives_no_number_is_an_incident(system: System, tmp_pa
         tasks.complete(system, people[0], asked[people[0].id], outcome="yes")
     assert [one["element_id"] for one in open_incidents(system)] == ["v"]
     assert set(open_rows(system, started.instance_id)) == set(asked)
+
+
+QUERY = re.compile(r"SQL|sqlalche|sqlite|psycopg|INSERT|Traceback", re.IGNORECASE)
+
+
+def test_a_message_that_names_no_unit_is_refused_in_words(system: System, tmp_path: Path) -> None:
+    town(system, "anna")
+    publish(
+        system,
+        tmp_path,
+        lane("s", "a", "e"),
+        start(),
+        user("a"),
+        end(),
+        flows("s", "a", "e"),
+        others=[drawing("q", node("startEvent", "s", message("m")), end(), flows("s", "e"))],
+    )
+    wrong: list[dict[str, Any]] = [
+        {"unit_id": ["x"]},
+        {"organisation_id": {"a": 1}},
+        {"plan_year_id": 5},
+        {"unit_id": "x" * 33},
+        {"unit_id": ""},
+    ]
+    for payload in wrong:
+        messages.send(system, "m", payload=payload)
+    messages.send(system, "m", payload={"unit_id": "0" * 32})
+    assert settle(system) == len(wrong) + 1
+    texts = [one["text_zh"] + one["text_en"] for one in open_incidents(system)]
+    assert sorted(one.partition(" ")[0] for one in texts) == [
+        "organisation_id",
+        "plan_year_id",
+        "unit_id",
+        "unit_id",
+        "unit_id",
+    ]
+    assert [one["process_key"] for one in rows(system, tables.instance)] == ["q"]
+    with pytest.raises(Invalid):
+        messages.send(system, "m" * 121)
+    with pytest.raises(Invalid):
+        messages.send(system, "m", key="k" * 201)
+
+
+def test_what_breaks_inside_is_in_the_log_and_not_before_peoples_eyes(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(system: System, transaction: Transaction, job: jobs.Job, at: datetime) -> None:
+        raise RuntimeError("INSERT INTO nowhere")
+
+    monkeypatch.setattr(jobs, "HANDLERS", {**jobs.HANDLERS, "message": broken})
+    job_id = messages.send(system, "m")
+    for _ in range(6):
+        settle(system)
+        (job,) = rows(system, tables.job)
+        assert QUERY.search(job["last_error"]) is None
+        with system.database.write() as connection:
+            system.set_clock(connection, system.now(connection) + timedelta(minutes=5))
+    (incident,) = open_incidents(system)
+    assert job_id in incident["text_zh"]
+    assert QUERY.search(incident["text_zh"] + incident["text_en"] + str(incident["facts"])) is None
+    assert "nowhere" in caplog.text
+
+
+def test_a_message_that_starts_what_cannot_go_on_leaves_one_incident_to_try_again_from(
+    system: System, tmp_path: Path
+) -> None:
+    town(system, "anna")
+    broken = drawing(
+        "q",
+        node("startEvent", "s", message("m")),
+        script("n", "x = 1 / (1 - 1)"),
+        end(),
+        flows("s", "n", "e"),
+    )
+    publish(system, tmp_path, lane("s", "e"), start(), end(), flows("s", "e"), others=[broken])
+    job_ids = [messages.send(system, "m") for _ in range(2)]
+    settle(system)
+    found = [(one["instance_id"], one["element_id"], one["job_id"]) for one in open_incidents(system)]
+    assert sorted(found, key=str) == [(None, "n", job_id) for job_id in sorted(job_ids)]
