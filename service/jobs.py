@@ -355,14 +355,13 @@ def _instance_row(transaction: Transaction, job: Job) -> RowMapping | None:
 def _fired(system: System, job: Job, at: datetime, ok: bool) -> Fired:
     with system.database.read() as connection:
         row = connection.execute(
-            select(
-                tables.instance.c.title, tables.instance.c.deployment_id, tables.instance.c.process_key
-            ).where(tables.instance.c.id == (job.instance_id or job.payload.get("sender")))
+            select(tables.instance.c.title, tables.instance.c.deployment_id).where(
+                tables.instance.c.id == (job.instance_id or job.payload.get("sender"))
+            )
         ).one_or_none()
         element_id = job.payload.get("element")
         name = Text(str(job.payload.get("message") or ""), str(job.payload.get("message") or ""))
         if row is not None and element_id is not None:
             procedure = system.procedure(connection, row.deployment_id)
-            found = procedure.processes[row.process_key].elements.get(element_id)
-            name = found.name if found is not None else Text(element_id, element_id)
+            name = procedure.processes[job.payload["process"]].elements[element_id].name
         return Fired(at, job.kind, row.title if row is not None else "", name, ok)

@@ -153,6 +153,7 @@ def route(system: System, transaction: Transaction, sent: Mapping[str, Any], at:
                 instance_id=one.instance_id,
                 payload={
                     "ref": one.ref,
+                    "process": one.process_key,
                     "element": one.element_id,
                     "message": message,
                     "key": key,
@@ -200,7 +201,8 @@ def deliver(
         # Who started this instance is not in what another one tells it.
         step.cascade = Cascade(step.cascade.steps)
     waits = step.machine.waits()
-    again = [one.ref for one in waits if one.element_id == sent["element"] and one.key == sent.get("key")]
+    place = (sent["process"], sent["element"], sent["key"])
+    again = [one.ref for one in waits if (one.process_key, one.element_id, one.key) == place]
     ref = next((one.ref for one in waits if one.ref == sent["ref"]), next(iter(again), None))
     if ref is None:
         if sent.get("alone"):

@@ -210,6 +210,7 @@ def write_waits(step: "Step", before: set[str]) -> set[str]:
                 {
                     "instance_id": step.instance_id,
                     "ref": one.ref,
+                    "process_key": one.process_key,
                     "element_id": one.element_id,
                     "message": one.message,
                     "key": one.key,
@@ -257,7 +258,7 @@ def write_timers(step: "Step", before: set[str]) -> set[str]:
         )
     for ref, one in open_now.items():
         if ref not in before:
-            payload = {"ref": ref, "element": one.element_id}
+            payload = {"ref": ref, "process": one.process_key, "element": one.element_id}
             add_job(step, "timer", one.due_at, payload, dedupe=_timer_key(step, ref))
     return set(open_now)
 

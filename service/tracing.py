@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 from sqlalchemy import Connection, RowMapping, select, tuple_
 
 from service import history
+from service.engine.model import Element
 from service.errors import NotFound, Text
 from service.identity import people
 from service.identity.access import is_withheld, may_see_matter, visible_matters
@@ -26,10 +27,12 @@ STATES: tuple[State, ...] = get_args(State)
 class OpenStep:
     """One place where an instance stands: a user task, an awaited message or a running timer.
 
+    `process_key` is the instance's own process, or the one it calls in which the element is drawn.
     `optional`: nothing waits for it, it may happen meanwhile (an event at a step's border, or sent by hand).
     """
 
     kind: str
+    process_key: str
     element_id: str
     name: Text
     task_id: str | None
@@ -215,14 +218,12 @@ def _open_steps(
     system: System, connection: Connection, rows: Sequence[RowMapping]
 ) -> dict[str, list[OpenStep]]:
     found: dict[str, list[OpenStep]] = {row["id"]: [] for row in rows}
-    names: dict[tuple[str, str], Text] = {}
-    optional: set[tuple[str, str]] = set()
-    for row in rows:
-        for process in system.procedure(connection, row["deployment_id"]).processes.values():
-            for element in process.elements.values():
-                names.setdefault((row["id"], element.id), element.name)
-                if element.attached_to is not None or (element.receive is not None and element.receive.by):
-                    optional.add((row["id"], element.id))
+    deployments = {row["id"]: row["deployment_id"] for row in rows}
+
+    def element(instance_id: str, process_key: str, element_id: str) -> Element:
+        procedure = system.procedure(connection, deployments[instance_id])
+        return procedure.processes[process_key].elements[element_id]
+
     task, wait, job = tables.task, tables.subscription, tables.job
     for one in connection.execute(
         select(task).where(task.c.instance_id.in_(found), task.c.state == "open").order_by(task.c.id)
@@ -231,6 +232,7 @@ def _open_steps(
         found[one.instance_id].append(
             OpenStep(
                 "user_task",
+                one.process_key,
                 one.element_id,
                 name,
                 one.id,
@@ -243,12 +245,13 @@ def _open_steps(
             )
         )
     for one in connection.execute(select(wait).where(wait.c.instance_id.in_(found)).order_by(wait.c.ref)):
-        name = names.get((one.instance_id, one.element_id), Text(one.element_id, one.element_id))
+        awaited = element(one.instance_id, one.process_key, one.element_id)
         found[one.instance_id].append(
             OpenStep(
                 "message",
-                one.element_id,
-                name,
+                one.process_key,
+                awaited.id,
+                awaited.name,
                 None,
                 None,
                 None,
@@ -256,19 +259,19 @@ def _open_steps(
                 None,
                 one.message,
                 one.key,
-                (one.instance_id, one.element_id) in optional,
+                _optional(awaited),
             )
         )
     for one in connection.execute(
         select(job).where(job.c.instance_id.in_(found), job.c.kind == "timer").order_by(job.c.due_at)
     ):
-        element_id: Any = one.payload["element"]
-        name = names.get((one.instance_id, element_id), Text(element_id, element_id))
+        timed = element(one.instance_id, one.payload["process"], one.payload["element"])
         found[one.instance_id].append(
             OpenStep(
                 "timer",
-                element_id,
-                name,
+                one.payload["process"],
+                timed.id,
+                timed.name,
                 None,
                 None,
                 None,
@@ -276,7 +279,11 @@ def _open_steps(
                 one.due_at,
                 None,
                 None,
-                (one.instance_id, element_id) in optional,
+                _optional(timed),
             )
         )
     return found
+
+
+def _optional(element: Element) -> bool:
+    return element.attached_to is not None or bool(element.receive is not None and element.receive.by)

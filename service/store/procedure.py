@@ -231,6 +231,7 @@ subscription = Table(
     metadata,
     Column("instance_id", Id, ForeignKey("instance.id"), primary_key=True),
     Column("ref", String(64), primary_key=True),
+    Column("process_key", String(120), nullable=False),
     Column("element_id", String(120), nullable=False),
     Column("message", String(120), nullable=False),
     Column("key", String(200), nullable=False),
