@@ -1,7 +1,9 @@
 """What a person answers a task with, checked: the button, the opinion, variables of a step without a form."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from service import form_values
 from service.engine.assignments import STANDARD
 from service.engine.model import Element, ProcessDefinition
 from service.errors import Invalid, Text
@@ -45,7 +47,10 @@ def opinion(element: Element, outcome: str | None, given: str | None) -> str | N
 
 def text(given: str | None, field: str, *, required: bool) -> str | None:
     """Return an opinion or reason without surrounding space, None when empty. Raises `Invalid` naming `field`."""
-    said = (given or "").strip()
+    try:
+        said = form_values.read_text(given or "", lines=True)
+    except form_values.Wrong as error:
+        raise Invalid(error.text, fields={field: error.text}) from error
     if required and not said:
         message = Text("请填写意见或理由", "Please give an opinion or reason")
         raise Invalid(message, fields={field: message})
@@ -83,4 +88,27 @@ def free_variables(person: Person, definition: ProcessDefinition, data: dict[str
     }
     if wrong:
         raise Invalid(next(iter(wrong.values())), fields=wrong)
+    refuse_unwritable(data)
     return data
+
+
+def refuse_unwritable(data: Mapping[str, Any]) -> None:
+    """Raise `Invalid` where what others send along holds signs that no text has and no database keeps."""
+    wrong: dict[str, Text] = {}
+    for name, value in data.items():
+        try:
+            for one in _texts([name, value]):
+                form_values.read_text(one, lines=True)
+        except form_values.Wrong as error:
+            wrong[name.encode("ascii", "replace").decode()] = error.text
+    if wrong:
+        raise Invalid(next(iter(wrong.values())), fields=wrong)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from (text for pair in value.items() for one in pair for text in _texts(one))
+    elif isinstance(value, list):
+        yield from (text for one in value for text in _texts(one))

@@ -78,7 +78,7 @@ def read_value(field: Field, raw: Any, offered: Collection[str] | None, files: F
         return field.empty
     match field.type:
         case "textfield" | "textarea":
-            return _read_text(raw, lines=field.type == "textarea")
+            return read_text(raw, lines=field.type == "textarea")
         case "number":
             return _read_number(field, raw)
         case "datetime":
@@ -148,7 +148,8 @@ def _read_flag(raw: Any) -> bool:
     raise Wrong("应为是或否", "Must be yes or no")
 
 
-def _read_text(raw: Any, *, lines: bool) -> str:
+def read_text(raw: Any, *, lines: bool) -> str:
+    """Return a text as it is kept, on one line unless `lines`. Raises `Wrong` for what is no text people write."""
     if not isinstance(raw, str):
         raise Wrong("应为文字", "Must be text")
     text = unicodedata.normalize("NFC", raw.replace("\r\n", "\n").replace("\r", "\n")).strip()

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from service import deployments, files, filling, forms, repeats
+from service import answers, deployments, files, filling, forms, repeats
 from service.engine.model import Outcome, ProcessDefinition
 from service.engine.runtime import EngineIncident
 from service.errors import Conflict, Forbidden, Invalid, NotFound, Text
@@ -185,14 +185,12 @@ def cancel(system: System, person: Person, instance_id: str, *, reason: str) -> 
     """End an instance where it stands; only process administrators, with a reason that stays in the history."""
     if not person.has(duties.PROCESS_ADMINISTRATOR):
         raise Forbidden(Text("只有流程管理员可以终止实例", "Only process administrators may end an instance"))
-    if not reason.strip():
-        message = Text("请填写终止理由", "Give the reason for ending it")
-        raise Invalid(message, fields={"reason": message})
+    said = answers.text(reason, "reason", required=True)
 
     def work(transaction: Transaction) -> None:
         row = locked_row(transaction.connection, instance_id)
         step = Step.load(system, transaction, row, system.now(transaction.connection), person.id)
-        step.cancel("cancel", {"opinion": reason.strip()})
+        step.cancel("cancel", {"opinion": said})
 
     attempt(system, instance_id, work)
     system.wake()
@@ -268,6 +266,7 @@ def _check_variables(person: Person, definition: ProcessDefinition, given: Mappi
                 "只有流程管理员可以直接设置流程变量", "Only process administrators may set variables directly"
             )
         )
+    answers.refuse_unwritable(given)
     wrong = {
         name: Text(f"流程不读取变量 {name}", f"The procedure reads no variable {name}")
         for name in given

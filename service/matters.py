@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, or_, select, tuple_
 
-from service import history
+from service import answers, history
 from service.engine.model import Element, Procedure, Role
 from service.engine.runtime import EngineIncident
-from service.errors import Conflict, Forbidden, Invalid, NotFound, Text
+from service.errors import Conflict, Forbidden, NotFound, Text
 from service.identity import organisations, people
 from service.identity.access import is_withheld, may_see_matter, redacted_names, visible_matters
 from service.identity.people import Person
@@ -332,10 +332,7 @@ def act(
 
     Raises `Forbidden` for who has none of the roles the diagram names, `Conflict` when the wait is over.
     """
-    said = reason.strip()
-    if not said:
-        message = Text("请填写理由", "Please give a reason")
-        raise Invalid(message, fields={"reason": message})
+    said = answers.text(reason, "reason", required=True)
 
     def work(transaction: Transaction) -> None:
         connection = transaction.connection

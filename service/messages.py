@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, RowMapping, String, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from service import deployments, recording, repeats
+from service import answers, deployments, recording, repeats
 from service.cascade import Cascade
 from service.engine.model import ProcessDefinition
 from service.errors import Invalid, Text
@@ -39,6 +39,8 @@ def send(
     a message that no diagram receives.
     """
     _check_length("key", key, tables.subscription.c.key)
+    for given in ({"message": message, "key": key}, payload or {}):
+        answers.refuse_unwritable(given)
     named = request_key if by is not None else None
 
     def sent_before(connection: Connection) -> str | None:

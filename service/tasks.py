@@ -235,6 +235,7 @@ def save_draft(system: System, person: Person, task_id: str, data: Mapping[str, 
 
     It holds fields of the task's form and, under `DRAFT_OPINION`, the opinion. Raises `Invalid` for anything else.
     """
+    answers.refuse_unwritable(data)
     with system.database.write() as connection:
         row = _read(system, connection, person, task_id)
         if row["state"] != "open" or not may_do(person, row):
