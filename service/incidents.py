@@ -1,6 +1,6 @@
 """What could not go on and waits for an administrator: reporting, listing, trying again, giving up."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -71,6 +71,25 @@ def report(
             facts=dict(facts),
             opened_at=at,
         )
+    )
+
+
+def close_passed(
+    connection: Connection, instance_id: str, elements: Collection[str] | None, at: datetime
+) -> None:
+    """Close the incidents of an instance at `elements` it has got past, or all when it has ended.
+
+    One whose job is still set aside stays: the job has to be tried again from it.
+    """
+    incident, job = tables.incident, tables.job
+    aside = select(job.c.id).where(job.c.id == incident.c.job_id).exists()
+    here = (
+        true() if elements is None else incident.c.element_id.is_(None) | incident.c.element_id.in_(elements)
+    )
+    connection.execute(
+        update(incident)
+        .where(incident.c.instance_id == instance_id, incident.c.closed_at.is_(None), here, ~aside)
+        .values(closed_at=at, resolution="passed")
     )
 
 

@@ -29,14 +29,25 @@ TRIES = 6
 _IDENTIFIERS = ("unit_id", "organisation_id", "plan_year_id")
 _LONGEST_ID = 32
 
-_INSTANCE = select(tables.instance).where(tables.instance.c.id == bindparam("instance_id")).with_for_update()
+# Whether something of it waits for an administrator is read along: a step of its own would cost every completion.
+_TROUBLED = (
+    select(tables.incident.c.id)
+    .where(tables.incident.c.instance_id == tables.instance.c.id, tables.incident.c.closed_at.is_(None))
+    .exists()
+    .label("troubled")
+)
+_INSTANCE = (
+    select(tables.instance, _TROUBLED)
+    .where(tables.instance.c.id == bindparam("instance_id"))
+    .with_for_update(of=tables.instance)
+)
 _INSTANCE_OF = (
-    select(tables.instance)
+    select(tables.instance, _TROUBLED)
     .where(
         tables.instance.c.id
         == select(tables.task.c.instance_id).where(tables.task.c.id == bindparam("task_id")).scalar_subquery()
     )
-    .with_for_update()
+    .with_for_update(of=tables.instance)
 )
 _VERSION = select(tables.instance.c.version).where(tables.instance.c.id == bindparam("instance_id"))
 _INSERT_HISTORY = insert(tables.history)
@@ -130,12 +141,12 @@ def refuse(error: EngineIncident) -> Conflict:
 
 
 def locked_row(connection: Connection, instance_id: str) -> RowMapping:
-    """Return all columns of an instance, its row locked (PostgreSQL). Raises `NotFound`."""
+    """Return all columns of an instance and whether it is `troubled`; its row is locked. Raises `NotFound`."""
     return _found(connection.execute(_INSTANCE, {"instance_id": instance_id}))
 
 
 def locked_row_of(connection: Connection, task_id: str) -> RowMapping:
-    """Return all columns of a task's instance, its row locked (PostgreSQL). Raises `NotFound`."""
+    """Return what `locked_row` does, of a task's instance. Raises `NotFound`."""
     return _found(connection.execute(_INSTANCE_OF, {"task_id": task_id}))
 
 
@@ -404,6 +415,7 @@ class Step:
         if self.machine.completed:
             self.row["state"], self.row["ended_at"] = "completed", self.at
         self.row["machine"] = self.machine.dump()
+        trace = self.machine.drain_trace()
         write_step(
             self.system,
             self.connection,
@@ -412,11 +424,12 @@ class Step:
             actor_id=self.actor_id,
             action=action,
             detail=detail,
-            trace=[
-                [one.element_id, one.element_type, one.event, one.process_key]
-                for one in self.machine.drain_trace()
-            ],
+            trace=[[one.element_id, one.element_type, one.event, one.process_key] for one in trace],
         )
+        if self.row.get("troubled"):
+            # Before this step reports what it leaves to the administrators itself.
+            passed = None if self.row["ended_at"] is not None else {one.element_id for one in trace}
+            incidents.close_passed(self.connection, self.instance_id, passed, self.at)
         self._tasks = recording.write_tasks(self, self._tasks, closed)
         self._waits = recording.write_waits(self, self._waits)
         self._timers = recording.write_timers(self, self._timers)

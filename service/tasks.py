@@ -376,11 +376,25 @@ def _run(
     )
     step.submit(submission)
     step.machine.complete(row["ref"], variables, step.at)
-    step.go_on()
-    transaction.begin_writing()
-    _close(transaction, person, row, step.element(row["process_key"], row["element_id"]), step.at, answer)
-    step.record("complete", _detail(row, answer), closed=closed)
+    try:
+        step.go_on()
+        transaction.begin_writing()
+        _close(transaction, person, row, step.element(row["process_key"], row["element_id"]), step.at, answer)
+        step.record("complete", _detail(row, answer), closed=closed)
+    except EngineIncident as error:
+        if row["form"] is None and answer.data:
+            # No form has checked what was brought along: it is that which is wrong, and no administrator's concern.
+            raise _unfit(error, answer.data) from error
+        raise
     return _completed(system, person, row, step)
+
+
+def _unfit(error: EngineIncident, data: Mapping[str, Any]) -> Invalid:
+    text = Text(
+        f"流程不能按所填的值继续，您的提交没有生效：{error.text.zh}",
+        f"The procedure cannot go on with these values; nothing was saved: {error.text.en}",
+    )
+    return Invalid(text, fields=dict.fromkeys(data, text), element=error.element)
 
 
 def _vote(

@@ -1,5 +1,6 @@
 """What stops the machine becomes an incident that says where and why, and is gone when it is passed."""
 
+import json
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -7,13 +8,27 @@ from typing import Any
 
 import pytest
 
-from service import instances, jobs, messages, tasks
+from service import incidents, instances, jobs, messages, tasks
 from service.errors import Conflict, Invalid
 from service.store import procedure as tables
 from service.store.database import Transaction
 from service.system import System
 from tests.service.drawn import YES_NO, lane, open_incidents, open_rows, publish, rows, settle, several, town
-from tests.unit.engine_drawing import drawing, end, extensions, flows, message, node, script, start, user
+from tests.unit.engine_drawing import (
+    drawing,
+    end,
+    exclusive,
+    extensions,
+    flow,
+    flows,
+    message,
+    node,
+    parallel,
+    received,
+    script,
+    start,
+    user,
+)
 
 
 @pytest.mark.parametrize(
@@ -153,3 +168,103 @@ def test_a_message_that_starts_what_cannot_go_on_leaves_one_incident_to_try_agai
     settle(system)
     found = [(one["instance_id"], one["element_id"], one["job_id"]) for one in open_incidents(system)]
     assert sorted(found, key=str) == [(None, "n", job_id) for job_id in sorted(job_ids)]
+
+
+def test_an_incident_is_closed_when_the_step_that_failed_is_passed(system: System, tmp_path: Path) -> None:
+    bureau, (person,) = town(system, "anna")
+    form = {
+        "id": "f",
+        "title": "f",
+        "titleEn": "f",
+        "type": "default",
+        "schemaVersion": 16,
+        "components": [
+            {"type": "number", "id": "n", "key": "n", "label": "n", "properties": {"labelEn": "n"}}
+        ],
+    }
+    (tmp_path / "forms").mkdir()
+    (tmp_path / "forms" / "f.json").write_text(json.dumps(form))
+    publish(
+        system,
+        tmp_path,
+        lane("s", "a", "b", "e"),
+        start(),
+        user("a", cl_form="f"),
+        script("c", "x = 1 / n"),
+        user("b", cl_person="='nobody'"),
+        end(),
+        flows("s", "a", "c", "b", "e"),
+    )
+    first, second = (
+        instances.start(system, person, "p", organisation_id=bureau).instance_id for _ in range(2)
+    )
+    for instance_id in (first, second):
+        with pytest.raises(Conflict, match="没有生效"):
+            tasks.complete(system, person, open_rows(system, instance_id)["a"], data={"n": 0})
+
+    def where() -> list[tuple[str, str]]:
+        return sorted((one["instance_id"], one["element_id"]) for one in open_incidents(system))
+
+    assert where() == sorted([(first, "c"), (second, "c")])
+    tasks.complete(system, person, open_rows(system, first)["a"], data={"n": 2})
+    assert where() == sorted([(first, "b"), (second, "c")])
+    tasks.complete(system, person, open_rows(system, first)["b"])
+    assert where() == [(second, "c")]
+    instances.cancel(system, person, second, reason="不再需要")
+    assert where() == []
+
+
+def test_an_incident_stays_while_its_job_is_set_aside(system: System, tmp_path: Path) -> None:
+    bureau, (person,) = town(system, "anna")
+    publish(
+        system,
+        tmp_path,
+        lane("s", "a", "b", "e"),
+        start(),
+        parallel("g", "j"),
+        user("a"),
+        node("intermediateCatchEvent", "m", received("instance_id", n="n") + message("news")),
+        script("c", "x = 1 / n"),
+        user("b"),
+        end(),
+        flows("s", "g", "a", "j", "b", "e"),
+        flows("g", "m", "c", "j"),
+    )
+    instance_id = instances.start(system, person, "p", organisation_id=bureau).instance_id
+    messages.send(system, "news", key=instance_id, payload={"n": 0})
+    settle(system)
+    (incident,) = open_incidents(system)
+    messages.send(system, "news", key=instance_id, payload={"n": 1})
+    settle(system)
+    tasks.complete(system, person, open_rows(system, instance_id)["a"])
+    assert set(open_rows(system, instance_id)) == {"b"}
+    assert [one["id"] for one in open_incidents(system)] == [incident["id"]]
+    incidents.retry(system, person, incident["id"])
+    settle(system)
+    assert open_incidents(system) == []
+
+
+def test_a_value_brought_along_that_fits_nothing_is_refused_and_no_incident(
+    system: System, tmp_path: Path
+) -> None:
+    bureau, (person,) = town(system, "anna")
+    publish(
+        system,
+        tmp_path,
+        lane("s", "a", "e"),
+        start(),
+        user("a"),
+        exclusive("x", "d"),
+        end(),
+        flows("s", "a", "x"),
+        flow("x", "e", "wanted > 3"),
+        flow("x", "a", key="d"),
+    )
+    instance_id = instances.start(system, person, "p", organisation_id=bureau).instance_id
+    task_id = open_rows(system, instance_id)["a"]
+    with pytest.raises(Invalid, match="没有生效") as refused:
+        tasks.complete(system, person, task_id, data={"wanted": "many"})
+    assert set(refused.value.facts["fields"]) == {"wanted"}
+    assert open_incidents(system) == []
+    tasks.complete(system, person, task_id, data={"wanted": 4})
+    assert open_rows(system, instance_id) == {}
