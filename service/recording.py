@@ -113,7 +113,7 @@ def _task_rows(step: "Step", opened: OpenTask) -> list[dict[str, Any]]:
             "due_at": due,
             "sort_at": due or FAR_FUTURE,
             "sent_by": step.actor_id,
-            "returned": step.returning == element.id,
+            "returned": step.returning == (opened.process_key, element.id),
             "form": element.form,
         }
         rows.append(row)

@@ -206,8 +206,8 @@ class Step:
     machine: Machine
     #: What this step submits: expressions see it before it is written.
     submission: Submission | None = None
-    #: Element a return goes to; its new task is marked as returned.
-    returning: str | None = None
+    #: Process and element a return goes to; its new task is marked as returned.
+    returning: tuple[str, str] | None = None
     #: Task rows opened by this step.
     opened: list[dict[str, Any]] = field(default_factory=list)
     left_jobs: bool = False

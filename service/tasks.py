@@ -65,9 +65,11 @@ class Candidate:
 class ReturnTarget:
     """An earlier step the matter may go back to: why not (`refusal`), and what open steps that would cancel.
 
-    `done_by` is the name of who did it last.
+    `process_key` is the process it is drawn in, the instance's own or a called one; `done_by` is the name of who did
+    it last.
     """
 
+    process_key: str
     element_id: str
     name: Text
     refusal: Text | None
@@ -128,9 +130,9 @@ def return_targets(system: System, person: Person, task_id: str) -> list[ReturnT
         transaction = Transaction(connection, is_sqlite=system.database.is_sqlite)
         step = Step.load(system, transaction, instance.one(), system.now(connection), person.id)
         done = {
-            one.element_id: one.closed_by
+            (one.process_key, one.element_id): one.closed_by
             for one in connection.execute(
-                select(tables.task.c.element_id, tables.task.c.closed_by)
+                select(tables.task.c.process_key, tables.task.c.element_id, tables.task.c.closed_by)
                 .where(tables.task.c.instance_id == row["instance_id"], tables.task.c.state == "done")
                 .order_by(tables.task.c.closed_at)
             )
@@ -138,11 +140,12 @@ def return_targets(system: System, person: Person, task_id: str) -> list[ReturnT
         names = people.names(connection, {one for one in done.values() if one is not None})
         return [
             ReturnTarget(
+                process_key=one.process_key,
                 element_id=one.element_id,
                 name=step.element(one.process_key, one.element_id).name,
                 refusal=one.refusal,
                 cancels=tuple(step.element(process, element).name for process, element in one.cancels),
-                done_by=names.get(done.get(one.element_id) or ""),
+                done_by=names.get(done.get((one.process_key, one.element_id)) or ""),
             )
             for one in step.machine.return_targets(row["ref"])
         ]
@@ -154,20 +157,33 @@ def return_to(
     task_id: str,
     *,
     element_id: str,
+    process_key: str | None = None,
     reason: str,
     request_key: RequestKey | None = None,
 ) -> Completed:
     """Return the matter to an earlier step; what is open behind it is cancelled, history stays.
 
-    Raises `Conflict` with the reason where a return is not right; nothing is cancelled then.
+    `process_key` says in which process the step is drawn; it may be left out where only one has such a step. Raises
+    `Conflict` with the reason where a return is not right, and nothing is cancelled then; `Invalid` when it is not
+    clear which step is meant.
     """
     said = answers.text(reason, "reason", required=True)
 
     def work(transaction: Transaction, row: RowMapping, opened: "_Opened") -> Completed:
         step = opened.load(system, transaction, person)
-        target = next(
-            (one for one in step.machine.return_targets(row["ref"]) if one.element_id == element_id), None
-        )
+        meant = [
+            one
+            for one in step.machine.return_targets(row["ref"])
+            if one.element_id == element_id and process_key in (None, one.process_key)
+        ]
+        if len(meant) > 1:
+            processes = [one.process_key for one in meant]
+            message = Text(
+                f"几个流程都有这个步骤，请说明是哪个流程的：{'、'.join(processes)}",
+                f"Several processes have such a step; say which: {', '.join(processes)}",
+            )
+            raise Invalid(message, fields={"process_key": message})
+        target = meant[0] if meant else None
         if target is None or target.refusal is not None:
             raise Conflict(
                 target.refusal
@@ -175,7 +191,7 @@ def return_to(
                 else Text("不能退回到这个步骤", "The matter cannot be returned to this step"),
                 element=element_id,
             )
-        step.returning = element_id
+        step.returning = (target.process_key, element_id)
         step.machine.return_to(target.ref, opened.at)
         step.go_on()
         transaction.begin_writing()

@@ -3,9 +3,13 @@
 from datetime import timedelta
 from pathlib import Path
 
-from service import instances, jobs, messages, tracing
+import pytest
+
+from service import instances, jobs, messages, tasks, tracing
+from service.errors import Invalid
+from service.store import procedure as tables
 from service.system import System
-from tests.service.drawn import lane, publish, town
+from tests.service.drawn import lane, open_rows, publish, rows, town
 from tests.unit.engine_drawing import (
     boundary,
     drawing,
@@ -75,3 +79,38 @@ def test_a_timer_and_a_wait_are_called_what_the_called_process_calls_them(
         ("delivery", "里面的消息"),
         ("timer", "里面的定时"),
     ]
+
+
+def test_a_return_goes_to_the_step_of_the_process_that_was_meant(system: System, tmp_path: Path) -> None:
+    bureau, (anna, bert) = town(system, "anna", "bert")
+    inner = drawing(
+        "c", lane("s", "a", "k", "e"), start(), user("a"), user("k"), end(), flows("s", "a", "k", "e")
+    )
+    publish(
+        system,
+        tmp_path,
+        lane("s", "a", "ca", "e"),
+        start(),
+        user("a"),
+        node("callActivity", "ca", calledElement="c"),
+        end(),
+        flows("s", "a", "ca", "e"),
+        others=[renamed(inner, a="里面的")],
+    )
+    instance_id = instances.start(system, anna, "p", organisation_id=bureau).instance_id
+    tasks.complete(system, anna, open_rows(system, instance_id)["a"])
+    tasks.complete(system, bert, open_rows(system, instance_id)["a"])
+    k = open_rows(system, instance_id)["k"]
+    found = tasks.return_targets(system, anna, k)
+    assert [(one.process_key, one.element_id, one.name.zh, one.done_by) for one in found] == [
+        ("c", "a", "里面的", "bert"),
+        ("p", "a", "a", "anna"),
+    ]
+    with pytest.raises(Invalid, match="哪个流程"):
+        tasks.return_to(system, anna, k, element_id="a", reason="缺材料")
+    tasks.return_to(system, anna, k, element_id="a", process_key="p", reason="缺材料")
+    (row,) = [one for one in rows(system, tables.task) if one["state"] == "open"]
+    assert (row["process_key"], row["element_id"], row["returned"]) == ("p", "a", True)
+    tasks.complete(system, anna, row["id"])
+    (row,) = [one for one in rows(system, tables.task) if one["state"] == "open"]
+    assert (row["process_key"], row["element_id"], row["returned"]) == ("c", "a", False)

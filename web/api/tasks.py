@@ -54,9 +54,10 @@ class Complete(Body):
 
 
 class Return(Body):
-    """Return the matter to an earlier step."""
+    """Return the matter to an earlier step; `process_key` where several processes have such a step."""
 
     element_id: str
+    process_key: str | None = None
     reason: str
 
 
@@ -136,6 +137,7 @@ def _return(call: Call) -> Completed:
         call.person,
         call.path["task_id"],
         element_id=call.body.element_id,
+        process_key=call.body.process_key,
         reason=call.body.reason,
         request_key=call.request_key,
     )

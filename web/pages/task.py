@@ -183,12 +183,14 @@ def return_form(task_id: str) -> ResponseReturnValue:
 @page.post("/tasks/<task_id>/return")
 def send_back(task_id: str) -> ResponseReturnValue:
     """Return the matter to an earlier step."""
+    process_key, _, element_id = request.form.get("target", "").rpartition("/")
     try:
         tasks.return_to(
             current_system(),
             current_person(),
             task_id,
-            element_id=request.form.get("target", ""),
+            element_id=element_id,
+            process_key=process_key or None,
             reason=request.form.get("reason", ""),
             request_key=request_key(request.form.get("_key")),
         )
