@@ -10,6 +10,8 @@ from service.engine.xml import Node
 
 #: Only a slip of the pen: `x_requested` and `x_answered` are both right.
 _ALIKE = 0.9
+#: What a message carries that a person sends from the matter's page: why, and who it is.
+BY_HAND = frozenset({"reason", "by"})
 
 
 def check_references(parts: Parts, signatures: Mapping[str, OperationSignature]) -> None:
@@ -336,7 +338,18 @@ def _check_messages(parts: Parts) -> None:
 
 def _check_payload(diagram: Diagram, element: Element, senders: list[tuple[Diagram, Element, Send]]) -> None:
     receive = element.receive
-    if receive is None or receive.by:
+    if receive is None:
+        return
+    if receive.by:
+        for name in sorted(set(receive.variables.values()) - BY_HAND):
+            diagram.findings.error(
+                "payload-by-hand",
+                f"“{element.name.zh}”可由人员发出（by），人员发出的消息只带 {'、'.join(sorted(BY_HAND))}，"
+                f"不会带 {name}；请去掉这一项 <cl:variable>，或去掉 by",
+                f"people may send “{element.name.en}” by hand (by), which brings only {', '.join(sorted(BY_HAND))} and "
+                f"never {name}; drop this <cl:variable>, or by",
+                diagram.nodes[element.id],
+            )
         return
     for name in sorted(set(receive.variables.values())):
         lacking = [(other, one) for other, one, send in senders if name not in send.payload]

@@ -499,6 +499,18 @@ def test_messages_need_both_ends_and_what_is_taken_from_them() -> None:
     assert "<cl:payload>" in errors(both)["payload-missing"].text.zh
 
 
+def test_a_message_sent_by_hand_brings_why_and_who_and_nothing_else() -> None:
+    def read_with(source: str) -> Procedure:
+        return read(
+            f"{START}<receiveTask id='W' messageRef='M_go'><extensionElements><cl:receive key='unit_id' by='clerk'/>"
+            f"<cl:variable name='level' from='{source}'/></extensionElements></receiveTask>{END}{chain('S', 'W', 'E')}"
+        )
+
+    assert errors(read_with("level"))["payload-by-hand"].element == "W"
+    assert read_with("reason").deployable
+    assert read_with("by").deployable
+
+
 def test_a_message_that_starts_two_processes_is_warned_of() -> None:
     body = f"<startEvent id='S'>{GO}</startEvent>{user('A')}{END}{chain('S', 'A', 'E')}"
     files = {f"{key}.bpmn": process(body, key, 'isExecutable="true"') for key in ("a", "b")}
