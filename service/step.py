@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from service import history, incidents, recording
 from service.cascade import Cascade
+from service.engine.expressions import Expression
 from service.engine.model import Element, Functions, Procedure, ProcessDefinition, Variables
 from service.engine.runtime import EngineIncident, Machine
 from service.errors import Conflict, Invalid, NotFound, Text
@@ -28,6 +29,7 @@ TRIES = 6
 #: Variables of an instance that say whose matter it is, kept in columns of its own.
 _IDENTIFIERS = ("unit_id", "organisation_id", "plan_year_id")
 _LONGEST_ID = 32
+_LONGEST_TITLE = 400
 
 # Whether something of it waits for an administrator is read along: a step of its own would cost every completion.
 _TROUBLED = (
@@ -277,7 +279,7 @@ class Step:
         """Make a new instance of process `key` and write it, not yet run.
 
         It joins the matter of `parent` unless the process has a matter of its own (`cl:matter`). Raises `Invalid` for
-        a variable that names nothing.
+        a variable that names nothing, `EngineIncident` for a title that is none.
         """
         _check_identifiers(variables)
         transaction.begin_writing()
@@ -318,7 +320,7 @@ class Step:
             "matter_id": row["matter_id"],
         }
         if definition.title is not None:
-            row["title"] = str(definition.title.evaluate(given, functions))[:400]
+            row["title"] = _title(definition, definition.title, given, functions)
         elif parent is not None and not own:
             row["title"] = parent["title"]
         if own:
@@ -501,6 +503,25 @@ def _check_identifiers(variables: Variables) -> None:
     if wrong:
         names = ", ".join(wrong)
         raise Invalid(Text(f"{names} 不是编号", f"{names}: no identifier"), fields=wrong)
+
+
+def _title(definition: ProcessDefinition, title: Expression, given: Variables, functions: Functions) -> str:
+    """Return what a new matter is called: text or a number; the process's name when the diagram says None."""
+    start = next(one.id for one in definition.elements.values() if one.type == "startEvent")
+    with recording.at_element(start):
+        value = title.evaluate(given, functions)
+    if value is None or value == "":
+        return definition.name.zh
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        source = title.source[:80]
+        raise EngineIncident(
+            Text(
+                f"cl:title（{source}）得到 {repr(value)[:60]}，不是文字",
+                f"cl:title ({source}) gives {repr(value)[:60]}, which is no text",
+            ),
+            start,
+        )
+    return str(value)[:_LONGEST_TITLE]
 
 
 def _insert_matter(connection: Connection, row: Mapping[str, Any]) -> None:

@@ -38,10 +38,18 @@ def several(collection: str = "voters") -> str:
     )
 
 
-def publish(system: System, folder: Path, *parts: str, others: Iterable[Mapping[str, bytes]] = ()) -> None:
+def publish(
+    system: System,
+    folder: Path,
+    *parts: str,
+    others: Iterable[Mapping[str, bytes]] = (),
+    title: str | None = None,
+) -> None:
     """Put the process `p` drawn with `parts`, which workers may start, in force; beside it `others`."""
     (file,) = drawing("p", *parts).values()
     text = file.replace(b'isExecutable="true"', b'isExecutable="true" cl:matter="own" cl:starters="worker"')
+    if title is not None:
+        text = text.replace(b"cl:matter", f'cl:title="={title}" cl:matter'.encode())
     (folder / "p.bpmn").write_bytes(text)
     for drawn in others:
         for path, data in drawn.items():

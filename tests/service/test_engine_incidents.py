@@ -268,3 +268,29 @@ def test_a_value_brought_along_that_fits_nothing_is_refused_and_no_incident(
     assert open_incidents(system) == []
     tasks.complete(system, person, task_id, data={"wanted": 4})
     assert open_rows(system, instance_id) == {}
+
+
+@pytest.mark.parametrize(
+    ("title", "called"), [("None", "p"), ("''", "p"), ("2026", "2026"), ("'年度' + str(1)", "年度1")]
+)
+def test_a_matter_is_called_by_its_title_or_by_its_process(
+    system: System, tmp_path: Path, title: str, called: str
+) -> None:
+    bureau, (person,) = town(system, "anna")
+    publish(
+        system, tmp_path, lane("s", "a", "e"), start(), user("a"), end(), flows("s", "a", "e"), title=title
+    )
+    instances.start(system, person, "p", organisation_id=bureau)
+    assert [one["title"] for one in rows(system, tables.matter)] == [called]
+
+
+@pytest.mark.parametrize("title", ["[1]", "True", "1 / (1 - 1)"])
+def test_a_title_that_is_no_text_is_an_incident(system: System, tmp_path: Path, title: str) -> None:
+    bureau, (person,) = town(system, "anna")
+    publish(
+        system, tmp_path, lane("s", "a", "e"), start(), user("a"), end(), flows("s", "a", "e"), title=title
+    )
+    with pytest.raises(Conflict, match="没有生效"):
+        instances.start(system, person, "p", organisation_id=bureau)
+    assert rows(system, tables.matter) == []
+    assert [one["element_id"] for one in open_incidents(system)] == ["s"]
