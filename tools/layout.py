@@ -401,7 +401,13 @@ class Drawing:
         return self._leaves_together(edge) and len({one.source for one in together}) == 1
 
     def _leaves_together(self, edge: Edge) -> bool:
-        if not edge.name or edge.leave != "right" or edge.enter != "left" or not edge.plan or edge.plan[-1][0] != "v":
+        if (
+            not edge.name
+            or edge.leave != "right"
+            or edge.enter != "left"
+            or not edge.plan
+            or edge.plan[-1][0] != "v"
+        ):
             return False
         return sum(one.source == edge.source and one.leave == "right" for one in self.edges) > 1
 
