@@ -1,6 +1,6 @@
 """A deadline says when something is due, or why it says nothing, before anybody waits for it where that is possible."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -39,11 +39,16 @@ def test_what_is_no_deadline_is_told_what_is(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "after"),
-    [("PT2H", timedelta(hours=2)), ("P15D", timedelta(days=15)), ("P2W", timedelta(weeks=2))],
+    ("text", "due"),
+    [
+        ("PT2H", datetime(2026, 8, 10, 6, tzinfo=UTC)),
+        # The day it begins is not counted, and the last one ends at 24:00 of the city (Civil Code 201 to 203).
+        ("P15D", datetime(2026, 8, 25, 16, tzinfo=UTC)),
+        ("P2W", datetime(2026, 8, 24, 16, tzinfo=UTC)),
+    ],
 )
-def test_a_duration_is_reckoned_from_the_beginning(text: str, after: timedelta) -> None:
-    assert resolve_due(parse_deadline(text), AT, {}, {}) == AT + after
+def test_hours_are_reckoned_from_the_minute_and_days_to_their_evening(text: str, due: datetime) -> None:
+    assert resolve_due(parse_deadline(text), AT, {}, {}) == due
 
 
 def test_a_day_is_due_at_its_end_and_fires_at_its_beginning() -> None:
