@@ -69,6 +69,7 @@ def _frame() -> dict[str, Any]:
         "reader": None,
         "year": None,
         "time_bar": None,
+        "reads_board": False,
         "sections": [],
         "clock_now": None,
         "seats": [],
@@ -81,6 +82,7 @@ def _frame() -> dict[str, Any]:
             return bare
         person = current_person()
         bare["year"] = year.today()
+        bare["reads_board"] = not navigation.only_unit(person)
         bare["sections"] = navigation.sections(person)
         bare["seats"] = navigation.seats(person)
         bare["time_bar"] = clock.bar() if installation().movable_clock else None

@@ -97,6 +97,9 @@ def test_the_board_is_for_offices_and_not_for_units(campaign: Campaign) -> None:
     for address in ("/board/", "/board/applications", "/board/settings"):
         assert campaign.visitor("of-school").get(address).status_code == 404
         assert campaign.visitor("clerk").get(address).status_code == 200
+    phase = 'class="cl-phase-now" href="/board/"'
+    assert phase in campaign.visitor("clerk").get("/").text
+    assert 'href="/board/' not in campaign.visitor("of-school").get("/").text
 
 
 def test_every_number_of_the_board_is_as_long_as_its_list(campaign: Campaign) -> None:
