@@ -261,6 +261,7 @@ def test_claim_hand_over_and_release(desk: Desk) -> None:
 def test_return_shows_who_gets_it_and_needs_a_reason(desk: Desk) -> None:
     task_id = _sent(desk)
     checker = desk.visitor(desk.checker)
+    assert f"/tasks/{task_id}/return" in checker.get(f"/tasks/{task_id}").text
     page = checker.get(f"/tasks/{task_id}/return").text
     assert "填写材料" in page
     assert "上次由 张三 办理" in page
@@ -274,6 +275,7 @@ def test_return_shows_who_gets_it_and_needs_a_reason(desk: Desk) -> None:
     assert "证明看不清" in again
     assert "已更换节水器具" in again
     assert "退回" in clerk.get("/inbox").text
+    assert "退回到…" not in again, "nothing was done before the first step"
 
 
 def test_withdrawing_needs_a_reason_and_ends_the_matter(desk: Desk) -> None:

@@ -343,8 +343,17 @@ def _render(view: TaskView, *, typed: Typed | None = None, error: AppError | Non
         required_when=_required_when(view),
         key=request.form.get("_key") or secrets.token_hex(16),
         phrases=not only_unit(person),
+        returnable=_returnable(view),
         **_around(),
     )
+
+
+def _returnable(view: TaskView) -> bool:
+    """Whether there is an earlier step the matter may be returned to."""
+    if "return" not in view.may:
+        return False
+    targets = tasks.return_targets(current_system(), current_person(), view.row.id)
+    return any(one.refusal is None for one in targets)
 
 
 def _required_when(view: TaskView) -> str | None:
