@@ -139,6 +139,10 @@ def test_return_and_hand_over_open_as_dialogs(visit: Visit, desk: Desk) -> None:
     dialog = second.get_by_role("dialog")
     expect(dialog).to_contain_text("填写材料")
     assert audit(second) == []
+    dialog.get_by_role("button", name="退回").click()
+    expect(dialog.get_by_label(re.compile("退回理由"))).to_be_focused()
+    expect(dialog).to_contain_text("请填写")
+    assert audit(second) == []
     dialog.get_by_label(re.compile("退回理由")).fill("证明看不清")
     dialog.get_by_role("button", name="退回").click()
     expect(second.get_by_role("status").filter(has_text="已退回")).to_be_visible()

@@ -171,7 +171,7 @@ def give(task_id: str) -> ResponseReturnValue:
     except (Invalid, Conflict) as error:
         return _hand_over_form(_view(task_id), error), 422 if isinstance(error, Invalid) else 409
     flash(gettext("已转办"))
-    return redirect(url_for("inbox.open_list", **filters()), 303)
+    return _on(url_for("inbox.open_list", **filters()))
 
 
 @page.get("/tasks/<task_id>/return")
@@ -199,8 +199,8 @@ def send_back(task_id: str) -> ResponseReturnValue:
     flash(gettext("已退回"))
     following = next_task(task_id)
     if following is not None and request.args.get("list"):
-        return redirect(url_for("task.show", task_id=following, **_carried()), 303)
-    return redirect(url_for("inbox.open_list", **filters()), 303)
+        return _on(url_for("task.show", task_id=following, **_carried()))
+    return _on(url_for("inbox.open_list", **filters()))
 
 
 def change(form: Any, access: Mapping[str, str], data: dict[str, Any]) -> str:
@@ -381,6 +381,11 @@ def _after(task_id: str, work: Any, words: str) -> ResponseReturnValue:
     except (Conflict, Forbidden) as error:
         flash(say(error.text), "soon")
     return redirect(url_for("task.show", task_id=task_id, **_carried()), 303)
+
+
+def _on(address: str) -> ResponseReturnValue:
+    """Lead on to a page; a dialog is told where, for following would use up what the next page has to say."""
+    return jsonify(to=address) if wants_json() else redirect(address, 303)
 
 
 def _hand_over_form(view: TaskView, error: AppError | None = None) -> str:

@@ -1,5 +1,9 @@
 // The desk by keyboard: j/k move, Enter opens, c claims, a presses the main button, r returns, w full width, / search.
-import { request } from './base.js';
+import { request, toast } from './base.js';
+
+const offline = document.documentElement.lang.startsWith('en')
+  ? 'No connection; what you typed is still here'
+  : '网络不通，您填写的内容还在页面上';
 
 const typing = (target) => target.closest('input:not([type="checkbox"], [type="radio"]), textarea, select, [contenteditable]');
 const rows = () => [...document.querySelectorAll('a[data-task]')];
@@ -62,6 +66,32 @@ document.addEventListener('click', async (event) => {
   dialog.setAttribute('aria-labelledby', 'dialog-title');
   dialog.innerHTML = await answer.text();
   document.body.append(dialog);
+  const begin = () => (dialog.querySelector('[aria-invalid="true"]') ?? dialog.querySelector('textarea, select, input:not([type="hidden"])'))?.focus();
+  // What is wrong is said in the dialog; what is right leads on, as the server says.
+  dialog.addEventListener('submit', async (inner) => {
+    inner.preventDefault();
+    const form = inner.target;
+    if (form.inert) return;
+    form.inert = true; // one click counts once
+    try {
+      const reply = await request(form.action, { method: 'POST', body: new FormData(form, inner.submitter) });
+      if (reply.headers.get('Content-Type')?.includes('json')) {
+        const said = await reply.json();
+        if (reply.ok) {
+          location.assign(said.to);
+          return;
+        }
+        toast(said.text, 'stop');
+      } else {
+        dialog.innerHTML = await reply.text();
+        begin();
+        return;
+      }
+    } catch {
+      toast(offline, 'stop');
+    }
+    form.inert = false;
+  });
   dialog.addEventListener('close', () => dialog.remove());
   dialog.addEventListener('click', (inner) => {
     if (inner.target === dialog || inner.target.closest('[data-close]')) {
@@ -70,5 +100,5 @@ document.addEventListener('click', async (event) => {
     }
   });
   dialog.showModal();
-  dialog.querySelector('textarea, select, input:not([type="hidden"])')?.focus();
+  begin();
 });
