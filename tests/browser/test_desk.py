@@ -152,6 +152,26 @@ def test_return_and_hand_over_open_as_dialogs(visit: Visit, desk: Desk) -> None:
     expect(page.locator("#f-text")).to_have_value("已更换节水器具")
 
 
+def test_nothing_is_asked_about_what_would_be_refused(visit: Visit, desk: Desk) -> None:
+    _send(visit(desk.clerk))
+    page = visit(desk.checker)
+    _open_first(page)
+    page.get_by_role("button", name="不同意").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator("#opinion-e")).to_be_visible()
+    page.fill("#opinion", "材料不实")
+    page.get_by_role("button", name="不同意").click()
+    expect(page.get_by_role("dialog")).to_contain_text("确定“不同意”？")
+    page.get_by_role("dialog").get_by_role("button", name="取消").click()
+    clerk = visit(desk.clerk)
+    clerk.goto("/matters?open=1")
+    clerk.locator("tbody a").first.click()
+    clerk.locator(".cl-act summary").click()
+    clerk.locator(".cl-act .cl-btn--danger").click()
+    expect(clerk.get_by_role("dialog")).to_have_count(0)
+    expect(clerk.locator(".cl-act textarea")).to_be_focused()
+
+
 def test_the_diagram_marks_where_it_stands_and_keeps_the_mark_of_its_makers(visit: Visit, desk: Desk) -> None:
     _send(visit(desk.clerk))
     page = visit(desk.checker)

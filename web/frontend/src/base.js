@@ -82,7 +82,9 @@ document.addEventListener('submit', async (event) => {
   const button = event.submitter;
   if (form.method === 'dialog' || event.defaultPrevented) return;
   const question = button?.dataset.confirm ?? form.dataset.confirm;
-  if (question && !agreed.has(form)) {
+  // What will be refused is not asked about: the answer says what is missing. Browsers look at `required` themselves.
+  const needed = form.elements[button?.dataset.needs];
+  if (question && !agreed.has(form) && needed?.value.trim() !== '') {
     event.preventDefault();
     const yes = button?.dataset.confirmYes ?? (button?.textContent.trim() || undefined);
     if (await ask(question, { yes, danger: button?.classList.contains('cl-btn--danger') })) {
