@@ -132,7 +132,7 @@ def test_return_and_hand_over_open_as_dialogs(visit: Visit, desk: Desk) -> None:
     dialog.get_by_label("转给").select_option(label=desk.second_checker.name)
     dialog.get_by_label(re.compile("转办理由")).fill("外出开会")
     dialog.get_by_role("button", name="转办").click()
-    expect(page.get_by_role("status").filter(has_text="已转办")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text=f"转给 {desk.second_checker.name}")).to_be_visible()
     second = visit(desk.second_checker)
     _open_first(second)
     second.keyboard.press("r")
@@ -145,7 +145,7 @@ def test_return_and_hand_over_open_as_dialogs(visit: Visit, desk: Desk) -> None:
     assert audit(second) == []
     dialog.get_by_label(re.compile("退回理由")).fill("证明看不清")
     dialog.get_by_role("button", name="退回").click()
-    expect(second.get_by_role("status").filter(has_text="已退回")).to_be_visible()
+    expect(second.get_by_role("status").filter(has_text="退回到“填写材料”")).to_be_visible()
     page = visit(desk.clerk)
     _open_first(page)
     expect(page.locator(".cl-timeline")).to_contain_text("证明看不清")
@@ -195,7 +195,11 @@ def test_the_desk_works_by_keyboard(visit: Visit, desk: Desk) -> None:
     page.keyboard.press("Enter")
     _opened(page)
     page.keyboard.press("c")
-    expect(page.get_by_role("status").filter(has_text="已领取")).to_be_visible()
+    said = page.get_by_role("status").filter(has_text="已领取")
+    expect(said).to_be_visible()
+    words, bar = said.bounding_box(), page.locator(".cl-actionbar").bounding_box()
+    assert words is not None and bar is not None
+    assert words["y"] + words["height"] <= bar["y"], "what is said covers no button"
     _opened(page)
     page.keyboard.press("w")
     expect(page.locator(".cl-views")).to_have_count(0)

@@ -21,7 +21,7 @@ from web.forms import view as form_view
 from web.forms.view import FormView
 from web.language import gettext, say
 from web.navigation import only_unit
-from web.pages.inbox import FILTERS, filters, next_task, task_list
+from web.pages.inbox import FILTERS, about, filters, next_task, task_list
 
 page = Blueprint("task", __name__)
 page.app_template_global("total")(form_view.total_text)
@@ -80,7 +80,7 @@ def complete(task_id: str) -> ResponseReturnValue:
     except (Invalid, Conflict, Forbidden) as error:
         return _again(view, typed, error)
     named = next((say(one.name) for one in view.outcomes if one.id == outcome), gettext("提交"))
-    flash(gettext("已办理“%(title)s”：%(outcome)s", title=view.row.title, outcome=named))
+    flash(gettext("已办理“%(title)s”：%(outcome)s", title=_called(view), outcome=named))
     following = done.next_task_id or (next_task(task_id) if request.args.get("list") else None)
     if following is not None:
         return redirect(url_for("task.show", task_id=following, **_carried()), 303)
@@ -160,17 +160,21 @@ def hand_over(task_id: str) -> ResponseReturnValue:
 @page.post("/tasks/<task_id>/hand-over")
 def give(task_id: str) -> ResponseReturnValue:
     """Give the task to a colleague, saying why."""
+    # Asked before: who gives a task away may not see it any more.
+    called, to = _called(_view(task_id)), request.form.get("to", "")
+    candidates = tasks.candidates(current_system(), current_person(), task_id)
     try:
         tasks.hand_over(
             current_system(),
             current_person(),
             task_id,
-            to=request.form.get("to", ""),
+            to=to,
             reason=request.form.get("reason", ""),
         )
     except (Invalid, Conflict) as error:
         return _hand_over_form(_view(task_id), error), 422 if isinstance(error, Invalid) else 409
-    flash(gettext("已转办"))
+    given = next((one.name for one in candidates if one.id == to), "")
+    flash(gettext("已把“%(title)s”转给 %(name)s", title=called, name=given))
     return _on(url_for("inbox.open_list", **filters()))
 
 
@@ -183,7 +187,16 @@ def return_form(task_id: str) -> ResponseReturnValue:
 @page.post("/tasks/<task_id>/return")
 def send_back(task_id: str) -> ResponseReturnValue:
     """Return the matter to an earlier step."""
+    view = _view(task_id)
     process_key, _, element_id = request.form.get("target", "").rpartition("/")
+    step = next(
+        (
+            say(one.name)
+            for one in _targets(view)
+            if (one.process_key, one.element_id) == (process_key, element_id)
+        ),
+        "",
+    )
     try:
         tasks.return_to(
             current_system(),
@@ -196,7 +209,7 @@ def send_back(task_id: str) -> ResponseReturnValue:
         )
     except (Invalid, Conflict) as error:
         return _return_form(_view(task_id), error), 422 if isinstance(error, Invalid) else 409
-    flash(gettext("已退回"))
+    flash(gettext("已把“%(title)s”退回到“%(step)s”", title=_called(view), step=step))
     following = next_task(task_id)
     if following is not None and request.args.get("list"):
         return _on(url_for("task.show", task_id=following, **_carried()))
@@ -348,12 +361,21 @@ def _render(view: TaskView, *, typed: Typed | None = None, error: AppError | Non
     )
 
 
+def _called(view: TaskView) -> str:
+    """Return how a task's matter is told of: by its unit or body too, where the title does not say it."""
+    whom, title = about(view.row), view.row.title
+    return title if whom is None or title.startswith(whom) else f"{whom} · {title}"
+
+
 def _returnable(view: TaskView) -> bool:
     """Whether there is an earlier step the matter may be returned to."""
+    return any(one.refusal is None for one in _targets(view))
+
+
+def _targets(view: TaskView) -> list[tasks.ReturnTarget]:
     if "return" not in view.may:
-        return False
-    targets = tasks.return_targets(current_system(), current_person(), view.row.id)
-    return any(one.refusal is None for one in targets)
+        return []
+    return tasks.return_targets(current_system(), current_person(), view.row.id)
 
 
 def _required_when(view: TaskView) -> str | None:

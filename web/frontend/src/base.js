@@ -37,6 +37,11 @@ export function toast(text, kind = 'ok') {
   if (kind === 'ok' || kind === 'info') setTimeout(() => note.remove(), 6000);
 }
 
+const bar = document.querySelector('.cl-actionbar');
+if (bar) {
+  new ResizeObserver(() => document.documentElement.style.setProperty('--cl-bar-height', `${bar.offsetHeight}px`)).observe(bar);
+}
+
 const english = document.documentElement.lang.startsWith('en');
 
 /** Asks before something that is hard to undo; resolves to true or false. */
