@@ -261,7 +261,10 @@ def test_claim_hand_over_and_release(desk: Desk) -> None:
 def test_return_shows_who_gets_it_and_needs_a_reason(desk: Desk) -> None:
     task_id = _sent(desk)
     checker = desk.visitor(desk.checker)
-    assert f"/tasks/{task_id}/return" in checker.get(f"/tasks/{task_id}").text
+    shown = checker.get(f"/tasks/{task_id}").text
+    assert f"/tasks/{task_id}/return" in shown
+    assert "情况属实，同意。" in shown
+    assert "请按要求修改后再报。" not in shown, "no button of this step asks for that"
     page = checker.get(f"/tasks/{task_id}/return").text
     assert "填写材料" in page
     assert "上次由 张三 办理" in page

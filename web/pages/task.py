@@ -355,10 +355,24 @@ def _render(view: TaskView, *, typed: Typed | None = None, error: AppError | Non
         redraw=url_for("task.redraw", task_id=view.row.id, **_carried()),
         required_when=_required_when(view),
         key=request.form.get("_key") or secrets.token_hex(16),
-        phrases=not only_unit(person),
+        phrases=[] if only_unit(person) else _phrases(view),
         returnable=_returnable(view),
         **_around(),
     )
+
+
+def _phrases(view: TaskView) -> list[str]:
+    """Return stock phrases for an opinion that fit the buttons; none where there is nothing to decide.
+
+    A plain button that wants a reason, beside the main one, sends the matter back: what to mend is said there alone.
+    """
+    main = any(one.style == "primary" for one in view.outcomes)
+    if not main or len(view.outcomes) < 2:
+        return []
+    words = [gettext("同意。"), gettext("情况属实，同意。"), gettext("材料齐全，符合要求。")]
+    if any(one.style == "plain" and one.opinion == "required" for one in view.outcomes):
+        words += [gettext("材料不全，请补正。"), gettext("请按要求修改后再报。")]
+    return words
 
 
 def _called(view: TaskView) -> str:
