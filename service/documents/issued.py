@@ -25,7 +25,7 @@ from service.identity.access import (
 from service.identity.people import Person
 from service.inbox import Shown
 from service.store import procedure as tables
-from service.store.application import naming_decision
+from service.store.application import application, naming_decision
 from service.store.identity import organisation
 from service.store.title import county_filing, title
 from service.submissions import Submission, submissions
@@ -46,9 +46,9 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """One opinion box: which step, who of which body decided what, in which words, when."""
+    """One opinion box: what it is called, who of which body decided what, in which words, when."""
 
-    step: Text
+    label: str
     outcome: Text
     opinion: str
     signer: str
@@ -68,6 +68,8 @@ class FormDocument:
     organisation: str
     day: date
     number: str
+    unit: str
+    head: list[tuple[str, str]]
     shown: Shown
     opinions: list[Opinion]
 
@@ -222,14 +224,18 @@ def form_document(system: System, person: Person, matter_id: str, kind: str, tas
     )
     if chosen is None:
         raise _unknown()
+    entry = chosen.wording
     shown = matters.submission(system, person, task_id)
     with system.database.read() as connection:
         matter = connection.execute(select(tables.matter).where(tables.matter.c.id == matter_id)).one()
         every = submissions(connection, matter_id)
         one = next(found for found in every if found.task_id == task_id)
-        opinions = _opinions(system, connection, matter_id, every)
-        values = _places(connection, person, matter, one, opinions)
-    entry = chosen.wording
+        values = _places(system, connection, person, matter, one)
+        opinions = []
+        for box in entry.opinions:
+            given = next((found for found in reversed(every) if found.form == box.form), None)
+            if given is not None:
+                opinions.append(_opinion(system, connection, box.label, given))
     return FormDocument(
         wording=entry,
         title=wording.filled(entry.title, values),
@@ -239,8 +245,10 @@ def form_document(system: System, person: Person, matter_id: str, kind: str, tas
         organisation=values["organisation"],
         day=clock.city_day(one.at),
         number=values["number"],
+        unit=values["unit"],
+        head=[(row.label, wording.filled(row.text, values)) for row in entry.head],
         shown=shown,
-        opinions=opinions if entry.opinions else [],
+        opinions=opinions,
     )
 
 
@@ -459,62 +467,71 @@ def _filing(connection: Connection, row: Row[Any]) -> Filing:
     )
 
 
-def _opinions(
-    system: System, connection: Connection, matter_id: str, found: list[Submission]
-) -> list[Opinion]:
-    names = people.names(connection, {one.by for one in found if one.by})
-    bodies = organisations.names(connection, {one.organisation_id for one in found if one.organisation_id})
-    instance = tables.instance
-    processes: dict[str, Any] = {}
-    for row in connection.execute(
-        select(instance.c.process_key, instance.c.deployment_id).where(instance.c.matter_id == matter_id)
-    ):
-        known = system.procedure(connection, row.deployment_id).processes
-        processes |= {key: one for key, one in known.items()}
-    keys = {
-        row.id: row.process_key
-        for row in connection.execute(
-            select(tables.task.c.id, tables.task.c.process_key).where(tables.task.c.matter_id == matter_id)
-        )
-    }
-    opinions = []
-    for one in found:
-        process = processes.get(keys.get(one.task_id, ""))
-        element = process.elements.get(one.element_id) if process is not None else None
-        if element is None:
-            continue
-        button = next((entry.name for entry in element.outcomes if entry.id == one.outcome), Text("", ""))
-        opinions.append(
-            Opinion(
-                step=element.name,
-                outcome=button,
-                opinion=one.opinion or "",
-                signer=names.get(one.by or "", ""),
-                organisation=bodies.get(one.organisation_id or "", ""),
-                at=one.at,
-            )
-        )
-    return opinions
+def _opinion(system: System, connection: Connection, label: str, given: Submission) -> Opinion:
+    bodies = organisations.names(connection, [given.organisation_id] if given.organisation_id else [])
+    return Opinion(
+        label=label,
+        outcome=_pressed(system, connection, given),
+        opinion=given.opinion or "",
+        signer=_signer(connection, given),
+        organisation=bodies.get(given.organisation_id or "", ""),
+        at=given.at,
+    )
+
+
+def _pressed(system: System, connection: Connection, given: Submission) -> Text:
+    """Return what the button is called something was submitted with."""
+    task, instance = tables.task, tables.instance
+    row = connection.execute(
+        select(task.c.process_key, instance.c.deployment_id)
+        .join(instance, instance.c.id == task.c.instance_id)
+        .where(task.c.id == given.task_id)
+    ).one()
+    element = (
+        system.procedure(connection, row.deployment_id)
+        .processes[row.process_key]
+        .elements.get(given.element_id)
+    )
+    buttons = element.outcomes if element is not None else ()
+    return next((one.name for one in buttons if one.id == given.outcome), Text("", ""))
+
+
+def _signer(connection: Connection, given: Submission) -> str:
+    return people.names(connection, [given.by]).get(given.by, "") if given.by else ""
 
 
 def _places(
-    connection: Connection, person: Person, matter: Row[Any], one: Submission, opinions: list[Opinion]
+    system: System, connection: Connection, person: Person, matter: Row[Any], one: Submission
 ) -> dict[str, str]:
     units = redacted_names(connection, person, [matter.unit_id] if matter.unit_id else [])
     bodies = organisations.names(connection, [one.organisation_id] if one.organisation_id else [])
-    said = next((opinion for opinion in opinions if opinion.at == one.at), None)
     year = plans.get(connection, matter.plan_year_id).year if matter.plan_year_id else one.at.year
+    level, recommender = _asked_for(connection, person, matter)
     return {
         "unit": units.get(matter.unit_id or "", ""),
         "matter": matter.title,
         "number": matter.number or "",
         "year": str(year),
         "date": _written(clock.city_day(one.at)),
+        "level": level,
+        "recommender": recommender,
         "organisation": bodies.get(one.organisation_id or "", ""),
-        "signer": said.signer if said else "",
-        "outcome": said.outcome.zh if said else "",
+        "signer": _signer(connection, one),
+        "outcome": _pressed(system, connection, one).zh,
         "opinion": one.opinion or "",
     }
+
+
+def _asked_for(connection: Connection, person: Person, matter: Row[Any]) -> tuple[str, str]:
+    """Return which level an application asks for and who recommends it; nothing for other matters."""
+    row = connection.execute(
+        select(application.c.level, application.c.recommender_id).where(application.c.matter_id == matter.id)
+    ).one_or_none()
+    if row is None:
+        return "", ""
+    labels = {one.code: one.label.zh for one in plans.levels(connection, matter.plan_year_id)}
+    names = redacted_names(connection, person, [row.recommender_id])
+    return labels.get(row.level, row.level), names[row.recommender_id]
 
 
 def _wordings(system: System, connection: Connection, matter_id: str) -> list[Wording]:

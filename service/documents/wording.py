@@ -2,8 +2,8 @@
 
 A file has entries `[[documents]]`. `layout` says how an entry is made:
 
-- `form`: the last submission of `form` in a matter, as a filled-in form; with `opinions`, followed by everybody's
-  opinions. `letter`: a letter about one submission of `form` with one of the buttons `outcomes`; `fields` are the
+- `form`: the last submission of `form` in a matter, as a filled-in form below the rows of `head` (each a `label` and
+  a `text`), followed by `opinions`: each a `label` and the `form` whose last submission is that opinion. `letter`: a letter about one submission of `form` with one of the buttons `outcomes`; `fields` are the
   form's fields it lists (none: all that were filled in).
 - `decision`: the document of a naming, with the list of those named as its annex; its text is the field `body` of
   the last `form` in the decision's matter, and `paragraphs` where nothing was written there.
@@ -33,7 +33,7 @@ LAYOUTS = ("form", "letter", "decision", "certificate", "roster")
 OF_SUBMISSIONS = frozenset({"form", "letter"})
 #: What a text of each layout may name.
 PLACES: Mapping[str, frozenset[str]] = {
-    "form": frozenset({"unit", "matter", "number", "year", "date"}),
+    "form": frozenset({"unit", "matter", "number", "year", "date", "level", "recommender"}),
     "letter": frozenset(
         {"unit", "matter", "number", "year", "date", "organisation", "signer", "outcome", "opinion"}
     ),
@@ -57,6 +57,22 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """A row above a printed form: whose it is, for example."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box for an opinion below a printed form: what it is called, and the form it was given with."""
+
+    label: str
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wording:
     """One entry of the file: how a kind of document is made and what it says."""
 
@@ -68,7 +84,8 @@ class Wording:
     outcomes: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
-    opinions: bool = False
+    head: tuple[Head, ...] = ()
+    opinions: tuple[Box, ...] = ()
     addressee: str = ""
     paragraphs: tuple[str, ...] = ()
     closing: str = ""
@@ -102,11 +119,10 @@ def problems(files: Mapping[str, bytes], forms: Container[str]) -> list[Problem]
         return []
     entries, found = read(files[FILE])
     found += [
-        Text(
-            f"文书“{one.label.zh}”的表单 {one.form} 不存在", f"document “{one.label.en}”: no form {one.form}"
-        )
+        Text(f"文书“{one.label.zh}”的表单 {form} 不存在", f"document “{one.label.en}”: no form {form}")
         for one in entries
-        if one.form is not None and one.form not in forms
+        for form in (one.form, *(box.form for box in one.opinions))
+        if form is not None and form not in forms
     ]
     return [Problem(FILE, None, None, "error", "bad-document", text) for text in found]
 
@@ -168,9 +184,12 @@ def _wrong(entry: Any) -> Text | None:
             f"columns 的每一列要有 heading，以及 fact（{'、'.join(FACTS)}）或 field",
             f"each of columns needs a heading and a fact ({', '.join(FACTS)}) or a field",
         )
-    if not isinstance(entry.get("opinions", False), bool):
-        return Text("opinions 应是 true 或 false", "opinions must be true or false")
-    texts = [entry["title"], *entry.get("paragraphs", [])]
+    for key, kind in (("head", Head), ("opinions", Box)):
+        names = tuple(kind.__dataclass_fields__)
+        rows = entry.get(key, [])
+        if not isinstance(rows, list) or not all(_is_row(one, names) for one in rows):
+            return Text(f"{key} 的每一项要有 {'、'.join(names)}", f"each of {key} needs {' and '.join(names)}")
+    texts = [entry["title"], *entry.get("paragraphs", []), *(one["text"] for one in entry.get("head", []))]
     texts += [entry.get(key, "") for key in ("addressee", "closing", "annex", "note", "body")]
     if not all(isinstance(one, str) for one in texts):
         return Text("文字应写在引号里", "texts must be strings")
@@ -179,6 +198,10 @@ def _wrong(entry: Any) -> Text | None:
     if strange:
         return Text(f"文字里的 {{{strange[0]}}} 无法填写", f"{{{strange[0]}}} cannot be filled in")
     return None
+
+
+def _is_row(row: Any, names: tuple[str, ...]) -> bool:
+    return isinstance(row, dict) and row.keys() == set(names) and all(isinstance(row[one], str) for one in names)
 
 
 def _wrong_column(column: Any) -> bool:
@@ -194,10 +217,12 @@ def _wording(entry: Mapping[str, Any]) -> Wording:
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in entry.items()
-        if key not in ("label", "label_en", "columns")
+        if key not in ("label", "label_en", "columns", "head", "opinions")
     }
     return Wording(
         label=Text(entry["label"], entry.get("label_en", entry["label"])),
         columns=tuple(Column(**one) for one in entry.get("columns", [])),
+        head=tuple(Head(**one) for one in entry.get("head", [])),
+        opinions=tuple(Box(**one) for one in entry.get("opinions", [])),
         **values,
     )

@@ -36,6 +36,8 @@ def test_an_entry_is_read_and_its_places_are_filled() -> None:
         (('["correct"]', '"correct"'), "outcomes"),
         (('kind = "notice"', 'kind = "notice"\ncolour = "red"'), "colour"),
         (("[[documents]]", "[[documents"), "TOML"),
+        (('form = "check"', 'form = "check"\nopinions = true'), "opinions"),
+        (('form = "check"', 'form = "check"\nhead = [{ label = "单位" }]'), "head"),
     ],
 )
 def test_what_is_wrong_is_told(change: tuple[str, str], told: str) -> None:
@@ -51,6 +53,8 @@ def test_a_document_of_a_form_that_does_not_exist_forbids_deploying() -> None:
     assert [one.severity for one in found] == ["error"]
     assert "check" in found[0].text.zh
     assert wording.problems({}, {"check"}) == []
+    boxed = {wording.FILE: (LETTER + 'opinions = [{ label = "意见", form = "review" }]').encode()}
+    assert "review" in wording.problems(boxed, {"check"})[0].text.zh
 
 
 def test_a_roster_column_takes_a_fact_or_a_field() -> None:

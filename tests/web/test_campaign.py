@@ -152,8 +152,13 @@ def test_an_application_form_prints_what_was_filled_in_and_said(campaign: Campai
     )
     assert "2026年度绿色单位申报表" in page.text
     assert "人民路1号" in page.text
-    assert "同意推荐" in page.text
-    assert "市教育局" in page.text
+    text = re.sub(r"\s*<[^>]+>\s*", "|", page.text)
+    for label, value in (("申报单位", "演示school"), ("申报级别", "市级"), ("推荐单位", "市教育局")):
+        assert re.search(rf"\|{label}\|+{value}\|", text), label
+    assert "填报单位（盖章）：演示school" in page.text
+    opinions = page.text.split('class="dc-table dc-opinions"')[1]
+    assert re.findall(r'<th scope="row">([^<]+)', opinions) == ["推荐单位意见", "市创绿办审查意见"]
+    assert "同意推荐" in opinions
     assert "<style" not in page.text
 
 
