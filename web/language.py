@@ -1,9 +1,10 @@
 """The reader's language: Chinese unless they chose English; service texts and page texts follow it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import flask_babel
-from flask import Blueprint, Flask, redirect, request
+from flask import Blueprint, Flask, g, redirect, request
 from flask.typing import ResponseReturnValue
 
 from service.errors import Text
@@ -22,11 +23,14 @@ def install(app: Flask) -> None:
     app.jinja_env.finalize = printed
     app.jinja_env.filters["text"] = printed
     app.jinja_env.globals["language"] = current
+    app.jinja_env.globals["in_chinese"] = in_chinese
     app.register_blueprint(page)
 
 
 def current() -> str:
     """Return `zh` or `en`."""
+    if g.get("chuanglv_in_chinese"):
+        return "zh"
     return "en" if request.cookies.get(COOKIE) == "en" else "zh"
 
 
@@ -50,6 +54,16 @@ def printed(value: object) -> object:
 def say(text: Text) -> str:
     """Return a service text in the reader's language."""
     return text.in_language(current())
+
+
+def in_chinese(part: Callable[[], str]) -> str:
+    """Return a part of a page in Chinese, whatever the reader's language: official documents are."""
+    g.chuanglv_in_chinese = True
+    try:
+        with flask_babel.force_locale("zh_Hans_CN"):
+            return part()
+    finally:
+        g.chuanglv_in_chinese = False
 
 
 @page.get("/language/<code>")

@@ -160,6 +160,11 @@ def test_an_application_form_prints_what_was_filled_in_and_said(campaign: Campai
     assert re.findall(r'<th scope="row">([^<]+)', opinions) == ["推荐单位意见", "市创绿办审查意见"]
     assert "同意推荐" in opinions
     assert "<style" not in page.text
+    visitor.get("/language/en")
+    english = visitor.get(page.request.path).text
+    assert english.split('lang="zh-CN">')[1] == page.text.split('lang="zh-CN">')[2], (
+        "a document is in Chinese, whoever prints it"
+    )
 
 
 def test_a_notice_of_what_is_missing_lists_each_thing(campaign: Campaign) -> None:
