@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -231,6 +231,9 @@ def form_document(system: System, person: Person, matter_id: str, kind: str, tas
         every = submissions(connection, matter_id)
         one = next(found for found in every if found.task_id == task_id)
         values = _places(system, connection, person, matter, one)
+        values["due"] = _due(connection, entry, matter, one)
+        if entry.number_of is not None:
+            values["number"] = str(one.data.get(entry.number_of) or "")
         opinions = []
         for box in entry.opinions:
             given = next((found for found in reversed(every) if found.form == box.form), None)
@@ -505,10 +508,12 @@ def _places(
 ) -> dict[str, str]:
     units = redacted_names(connection, person, [matter.unit_id] if matter.unit_id else [])
     bodies = organisations.names(connection, [one.organisation_id] if one.organisation_id else [])
+    places = redacted_names(connection, person, [matter.organisation_id] if matter.organisation_id else [])
     year = plans.get(connection, matter.plan_year_id).year if matter.plan_year_id else one.at.year
     level, recommender = _asked_for(connection, person, matter)
     return {
         "unit": units.get(matter.unit_id or "", ""),
+        "body": places.get(matter.organisation_id or "", ""),
         "matter": matter.title,
         "number": matter.number or "",
         "year": str(year),
@@ -520,6 +525,23 @@ def _places(
         "outcome": _pressed(system, connection, one).zh,
         "opinion": one.opinion or "",
     }
+
+
+def _due(connection: Connection, entry: Wording, matter: Row[Any], one: Submission) -> str:
+    """Return until when what a letter asks for is to be done: what the task that followed it says."""
+    task = tables.task
+    due: datetime | None = connection.scalar(
+        select(task.c.due_at)
+        .where(task.c.matter_id == matter.id, task.c.form == entry.due_of, task.c.created_at >= one.at)
+        .order_by(task.c.created_at, task.c.id)
+        .limit(1)
+    )
+    if due is None:
+        return "规定期限"
+    local = due.astimezone(clock.CITY_ZONE)
+    if (local.hour, local.minute) == (0, 0):
+        return f"{_written(local.date() - timedelta(days=1))}24时"
+    return f"{_written(local.date())}{local.hour}时" + (f"{local.minute}分" if local.minute else "")
 
 
 def _asked_for(connection: Connection, person: Person, matter: Row[Any]) -> tuple[str, str]:

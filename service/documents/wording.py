@@ -4,7 +4,8 @@ A file has entries `[[documents]]`. `layout` says how an entry is made:
 
 - `form`: the last submission of `form` in a matter, as a filled-in form below the rows of `head` (each a `label` and
   a `text`), followed by `opinions`: each a `label` and the `form` whose last submission is that opinion. `letter`: a letter about one submission of `form` with one of the buttons `outcomes`; `fields` are the
-  form's fields it lists (none: all that were filled in).
+  form's fields it lists (none: all that were filled in); `due_of` is the form whose next task the letter sets a time
+  for (`{due}`); `number_of` is the field that holds the letter's own number.
 - `decision`: the document of a naming, with the list of those named as its annex; its text is the field `body` of
   the last `form` in the decision's matter, and `paragraphs` where nothing was written there.
 - `certificate`: of one title.
@@ -35,7 +36,10 @@ OF_SUBMISSIONS = frozenset({"form", "letter"})
 PLACES: Mapping[str, frozenset[str]] = {
     "form": frozenset({"unit", "matter", "number", "year", "date", "level", "recommender"}),
     "letter": frozenset(
-        {"unit", "matter", "number", "year", "date", "organisation", "signer", "outcome", "opinion"}
+        {
+            *("unit", "body", "matter", "number", "year", "date", "due"),
+            *("organisation", "signer", "outcome", "opinion"),
+        }
     ),
     "decision": frozenset({"authority", "year", "level", "count", "number", "date"}),
     "certificate": frozenset({"unit", "level", "authority", "number", "date", "decision"}),
@@ -83,6 +87,8 @@ class Wording:
     form: str | None = None
     outcomes: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    due_of: str | None = None
+    number_of: str | None = None
     levels: tuple[str, ...] = ()
     head: tuple[Head, ...] = ()
     opinions: tuple[Box, ...] = ()
@@ -121,7 +127,7 @@ def problems(files: Mapping[str, bytes], forms: Container[str]) -> list[Problem]
     found += [
         Text(f"文书“{one.label.zh}”的表单 {form} 不存在", f"document “{one.label.en}”: no form {form}")
         for one in entries
-        for form in (one.form, *(box.form for box in one.opinions))
+        for form in (one.form, one.due_of, *(box.form for box in one.opinions))
         if form is not None and form not in forms
     ]
     return [Problem(FILE, None, None, "error", "bad-document", text) for text in found]
@@ -191,6 +197,7 @@ def _wrong(entry: Any) -> Text | None:
             return Text(f"{key} 的每一项要有 {'、'.join(names)}", f"each of {key} needs {' and '.join(names)}")
     texts = [entry["title"], *entry.get("paragraphs", []), *(one["text"] for one in entry.get("head", []))]
     texts += [entry.get(key, "") for key in ("addressee", "closing", "annex", "note", "body")]
+    texts += [entry.get(key, "") for key in ("due_of", "number_of")]
     if not all(isinstance(one, str) for one in texts):
         return Text("文字应写在引号里", "texts must be strings")
     places = {place[1] for one in texts for place in _PLACE.finditer(one)}

@@ -37,6 +37,7 @@ def test_an_entry_is_read_and_its_places_are_filled() -> None:
         (('kind = "notice"', 'kind = "notice"\ncolour = "red"'), "colour"),
         (("[[documents]]", "[[documents"), "TOML"),
         (('form = "check"', 'form = "check"\nopinions = true'), "opinions"),
+        (('form = "check"', 'form = "check"\ndue_of = 5'), "引号"),
         (('form = "check"', 'form = "check"\nhead = [{ label = "单位" }]'), "head"),
     ],
 )

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,18 @@ def test_a_notice_of_what_is_missing_lists_each_thing(campaign: Campaign) -> Non
     for outside in ("boss", "education"):
         answer = campaign.visitor(outside).get(f"/documents/matter/{matter}/deficiency/{task}")
         assert answer.status_code == 404
+    with campaign.city.system.database.read() as connection:
+        due = connection.scalars(
+            select(tables.task.c.due_at).where(tables.task.c.matter_id == matter, tables.task.c.state == "open")
+        ).one()
+    assert due is not None
+    day = (due.astimezone(clock.CITY_ZONE) - timedelta(minutes=1)).date()
+    assert f"请在{day.year}年{day.month}月{day.day}日24时前补正" in letter
+    outside = campaign.visitor("boss").get(f"/documents/matter/{matter}/deficiency/{task}").text
+    assert "演示barracks" not in outside
+    assert (
+        campaign.visitor("education").get(f"/documents/matter/{matter}/deficiency/{task}").status_code == 404
+    )
     wrong = campaign.visitor("clerk").get(f"/documents/matter/{matter}/receipt/{task}")
     assert wrong.status_code == 404
 
@@ -187,7 +200,7 @@ def test_r23_a_naming_decision_has_its_number_and_its_list(campaign: Campaign) -
     address = re.search(r'href="(/documents/decision\?number=[^"]+)">咸创绿发〔2026〕1号', register)
     assert address is not None
     page = visitor.get(address[1]).text
-    assert "市创绿组委会文件" in page
+    assert "<span>市创绿组委会</span><span>文件</span>" in page
     assert "演示school" in page
     assert "2026年8月20日" in page
     assert "一、学校（1个）" in page
