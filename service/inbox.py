@@ -22,7 +22,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from service import answers, filling, forms
+from service import answers, filling, forms, history
 from service.engine.model import Element, Outcome, Procedure
 from service.errors import NotFound, Text
 from service.filling import Filling
@@ -114,7 +114,7 @@ class StepCount:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A submitted form to read: with its form and what that offers, who submitted it and when."""
+    """A submitted form to read: with its form and what that offers, who submitted it, when, and what they said."""
 
     name: Text
     form: forms.Form
@@ -122,6 +122,18 @@ class Shown:
     data: Mapping[str, Any]
     by_name: str | None
     at: datetime
+    outcome: Text
+    opinion: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SentBack:
+    """Why a task is to be done again: who sent it back, when, with which button and reason."""
+
+    by_name: str | None
+    at: datetime
+    outcome: Text
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +147,7 @@ class TaskView:
     filling: Filling
     outcomes: tuple[Outcome, ...]
     shows: list[Shown]
+    sent_back: SentBack | None
     may: frozenset[str]
     draft_saved_at: datetime | None
     reads: tuple[str, ...]
@@ -290,7 +303,8 @@ def get(system: System, person: Person, task_id: str) -> TaskView:
             access=element.fields,
             filling=filling.to_show(form, shown),
             outcomes=element.outcomes,
-            shows=_earlier(connection, procedure, element, instance, now),
+            shows=_earlier(system, connection, procedure, element, instance, now),
+            sent_back=_sent_back(system, connection, row),
             may=_may(person, row),
             draft_saved_at=draft[1] if draft else None,
             reads=tuple(sorted(answers.free_names(person, definition))) if form is None else (),
@@ -306,6 +320,7 @@ def _may_read(connection: Connection, person: Person, row: RowMapping, at: datet
 
 
 def shown(
+    system: System,
     connection: Connection,
     procedure: Procedure,
     instance: RowMapping,
@@ -319,7 +334,61 @@ def shown(
     form = procedure.forms[one.form]
     names = people.names(connection, [one.by] if one.by else [])
     sources = filling.to_read(connection, procedure, form, instance, one, at)
-    return Shown(name, form, sources, one.data, names.get(one.by or ""), one.at)
+    outcome = pressed(system, connection, one)
+    return Shown(name, form, sources, one.data, names.get(one.by or ""), one.at, outcome, one.opinion)
+
+
+def pressed(system: System, connection: Connection, one: Submission) -> Text:
+    """Return what the button is called something was submitted with; nothing where there was none."""
+    task, instance = tables.task, tables.instance
+    row = connection.execute(
+        select(task.c.process_key, instance.c.deployment_id)
+        .join(instance, instance.c.id == task.c.instance_id)
+        .where(task.c.id == one.task_id)
+    ).one()
+    definition = system.procedure(connection, row.deployment_id).processes[row.process_key]
+    element = definition.elements.get(one.element_id)
+    buttons = element.outcomes if element is not None else ()
+    return next((button.name for button in buttons if button.id == one.outcome), Text("", ""))
+
+
+def _sent_back(system: System, connection: Connection, row: RowMapping) -> SentBack | None:
+    """Return why an open task is there again: a return to it, or what was said since it was done before."""
+    task = tables.task
+    if row["state"] != "open":
+        return None
+    if row["returned"]:
+        done = history.entries(connection, [row["instance_id"]])[row["instance_id"]]
+        fitting = [one for one in done if one.action == "return" and one.detail.get("to") == row["element_id"]]
+        if not fitting:
+            return None
+        last = fitting[-1]
+        names = people.names(connection, [last.actor_id] if last.actor_id else [])
+        reason = str(last.detail.get("opinion") or "")
+        return SentBack(names.get(last.actor_id or ""), last.at, Text("退回", "returned"), reason)
+    before = connection.scalar(
+        select(task.c.closed_at)
+        .where(
+            task.c.instance_id == row["instance_id"],
+            task.c.element_id == row["element_id"],
+            task.c.state == "done",
+            task.c.ref != row["ref"],
+        )
+        .order_by(task.c.closed_at.desc())
+        .limit(1)
+    )
+    if before is None:
+        return None
+    said = [
+        one
+        for one in submissions(connection, row["matter_id"])
+        if one.opinion and before < one.at <= row["created_at"] and one.element_id != row["element_id"]
+    ]
+    if not said:
+        return None
+    names = people.names(connection, [said[-1].by] if said[-1].by else [])
+    outcome = pressed(system, connection, said[-1])
+    return SentBack(names.get(said[-1].by or ""), said[-1].at, outcome, said[-1].opinion or "")
 
 
 def _open_rows(
@@ -463,14 +532,20 @@ def _may(person: Person, row: RowMapping) -> frozenset[str]:
 
 
 def _earlier(
-    connection: Connection, procedure: Procedure, element: Element, instance: RowMapping, at: datetime
+    system: System,
+    connection: Connection,
+    procedure: Procedure,
+    element: Element,
+    instance: RowMapping,
+    at: datetime,
 ) -> list[Shown]:
     """Return the latest submission of each form the diagram wants shown (`cl:show`), in its order."""
     found = []
     for name in element.shows:
         latest = submissions(connection, instance["matter_id"], name)
         if latest and name in procedure.forms:
-            one = shown(connection, procedure, instance, latest[-1], procedure.forms[name].title, at)
+            title = procedure.forms[name].title
+            one = shown(system, connection, procedure, instance, latest[-1], title, at)
             if one is not None:
                 found.append(one)
     return found

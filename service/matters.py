@@ -244,7 +244,7 @@ def submission(system: System, person: Person, task_id: str) -> Shown:
             withheld = is_withheld(connection, person, running["matter_id"])
             for one in submissions(connection, running["matter_id"]):
                 if one.task_id == task_id and (one.by == person.id or not withheld):
-                    found = shown(connection, procedure, running, one, name, at)
+                    found = shown(system, connection, procedure, running, one, name, at)
                     if found is not None:
                         return found
     raise NotFound(Text("没有这份提交内容", "There is no such submission"))

@@ -23,7 +23,7 @@ from service.identity.access import (
     visible_matters,
 )
 from service.identity.people import Person
-from service.inbox import Shown
+from service.inbox import Shown, pressed
 from service.store import procedure as tables
 from service.store.application import application, naming_decision
 from service.store.identity import organisation
@@ -474,29 +474,12 @@ def _opinion(system: System, connection: Connection, label: str, given: Submissi
     bodies = organisations.names(connection, [given.organisation_id] if given.organisation_id else [])
     return Opinion(
         label=label,
-        outcome=_pressed(system, connection, given),
+        outcome=pressed(system, connection, given),
         opinion=given.opinion or "",
         signer=_signer(connection, given),
         organisation=bodies.get(given.organisation_id or "", ""),
         at=given.at,
     )
-
-
-def _pressed(system: System, connection: Connection, given: Submission) -> Text:
-    """Return what the button is called something was submitted with."""
-    task, instance = tables.task, tables.instance
-    row = connection.execute(
-        select(task.c.process_key, instance.c.deployment_id)
-        .join(instance, instance.c.id == task.c.instance_id)
-        .where(task.c.id == given.task_id)
-    ).one()
-    element = (
-        system.procedure(connection, row.deployment_id)
-        .processes[row.process_key]
-        .elements.get(given.element_id)
-    )
-    buttons = element.outcomes if element is not None else ()
-    return next((one.name for one in buttons if one.id == given.outcome), Text("", ""))
 
 
 def _signer(connection: Connection, given: Submission) -> str:
@@ -522,7 +505,7 @@ def _places(
         "recommender": recommender,
         "organisation": bodies.get(one.organisation_id or "", ""),
         "signer": _signer(connection, one),
-        "outcome": _pressed(system, connection, one).zh,
+        "outcome": pressed(system, connection, one).zh,
         "opinion": one.opinion or "",
     }
 

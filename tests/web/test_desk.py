@@ -275,7 +275,7 @@ def test_return_shows_who_gets_it_and_needs_a_reason(desk: Desk) -> None:
     assert checker.post(f"/tasks/{task_id}/return", form | {"reason": "证明看不清"}).status_code == 303
     clerk = desk.visitor(desk.clerk)
     again = clerk.get(f"/tasks/{desk.first_task(clerk)}").text
-    assert "证明看不清" in again
+    assert re.search(r"李四 [\d: -]+ 退回：</strong><span class=\"cl-said\">证明看不清", again)
     assert "已更换节水器具" in again
     assert "退回" in clerk.get("/inbox").text
     assert "退回到…" not in again, "nothing was done before the first step"
