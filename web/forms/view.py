@@ -18,6 +18,8 @@ from web.language import say
 MOST_COLUMNS = 7
 #: What names a row in the summary of errors is cut here; the link leads to the row itself.
 MOST_OF_A_NAME = 16
+#: What stands for a folded form: this many of its short answers, each no longer than this.
+FACTS, MOST_OF_A_FACT = 2, 40
 _SHORT = frozenset({"textfield", "number", "select", "datetime", "checkbox"})
 _WIDE = frozenset({"textarea", "filepicker", "checklist", "taglist", "checkbox"})
 
@@ -159,6 +161,17 @@ class FormView:
     def walk(self) -> Iterator[Any]:
         """Yield everything in it, also inside groups and rows."""
         yield from _walk(self.items)
+
+    @property
+    def facts(self) -> list[str]:
+        """What stands for a filled-in form while it is folded: its first short answers."""
+        found = []
+        for one in self.walk():
+            if one.kind == "field" and one.field.type in _SHORT - {"checkbox"} and not one.hidden:
+                text = one.text
+                if 0 < len(text) <= MOST_OF_A_FACT:
+                    found.append(f"{say(one.field.label)}{say(Text('：', ': '))}{text}")
+        return found[:FACTS]
 
     @property
     def labels(self) -> dict[str, tuple[str, str]]:
