@@ -233,6 +233,7 @@ def test_a_repeated_start_is_one_matter(desk: Desk) -> None:
     form = {"subject": "节水", "urgency": "normal", "_key": "the same start"}
     first, second = (clerk.post("/start/desk", form) for _ in range(2))
     assert first.location == second.location
+    assert re.fullmatch(r"/tasks/[0-9a-f]{32}", first.location), "its one task is mine: it opens"
 
 
 def test_claim_hand_over_and_release(desk: Desk) -> None:

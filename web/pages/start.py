@@ -16,7 +16,7 @@ from service.repeats import request_key
 from web.context import current_person, current_system
 from web.failures import field_errors, wants_json
 from web.forms import view as form_view
-from web.language import gettext
+from web.language import gettext, say
 from web.navigation import only_unit
 from web.pages.task import change, keep_file, typed_form
 
@@ -87,7 +87,10 @@ def begin(key: str) -> ResponseReturnValue:
         return _show(key, data, error), 422
     except (Conflict, Forbidden) as error:
         return _show(key, data, error), 409
-    flash(gettext("已发起“%(name)s”", name=given.name.in_language("zh") if given else key))
+    flash(gettext("已发起“%(name)s”", name=say(given.name) if given else key))
+    opened = inbox.open_tasks(current_system(), current_person(), instance=started.instance_id, limit=2).rows
+    if len(opened) == 1:  # nothing else to choose from: begin with it
+        return redirect(url_for("task.show", task_id=opened[0].id), 303)
     return redirect(url_for("matters.show", matter_id=started.matter_id), 303)
 
 
