@@ -94,11 +94,15 @@ class TaskRow:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much waits: open, overdue and due within three days; counted up to `COUNTED`."""
+    """How much waits: open, overdue and due within three days, and claimed by or named for the person themselves.
+
+    All are counted up to `COUNTED`.
+    """
 
     open: int
     overdue: int
     due_soon: int
+    mine: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,12 +233,13 @@ def counts(system: System, person: Person) -> Counts:
     task = tables.task
     with system.database.read() as connection:
         now = system.now(connection)
-        columns = [task.c.id, task.c.sort_at, task.c.excluded]
+        columns = [task.c.id, task.c.sort_at, task.c.excluded, task.c.person_id]
         rows = _allowed(person, _open_rows(connection, person, [], COUNTED, columns))
         return Counts(
             open=len(rows),
             overdue=sum(row["sort_at"] < now for row in rows),
             due_soon=sum(now <= row["sort_at"] < now + SOON for row in rows),
+            mine=sum(row["person_id"] is not None for row in rows),
         )
 
 

@@ -306,7 +306,13 @@ def test_the_inbox_is_searched_filtered_and_grouped_by_its_address(sqlite_desk: 
     assert clerk.get("/inbox").text.count("data-task") == 3
     assert clerk.get("/inbox?search=节电").text.count("data-task") == 1
     assert clerk.get("/inbox?due=overdue").text.count("data-task") == 0
-    assert "没有符合条件的待办" in clerk.get("/inbox?search=没有这个").text
+    nothing = clerk.get("/inbox?search=没有这个").text
+    assert "没有符合条件的待办" in nothing
+    assert "查看其余 3 件待办" in nothing
+    pool = re.search(r'taken=pool"[^>]*>待领取<span class="cl-count">(\d+)', nothing)
+    assert pool is not None
+    assert pool[1] == "3"
+    assert "到达</span>" in clerk.get("/inbox").text
     assert "cl-list-heading" in clerk.get("/inbox?group=step").text
     step = inbox.steps(sqlite_desk.system, sqlite_desk.clerk)[0]
     filtered = clerk.get(f"/inbox?process={step.process_key}&step={step.element_id}")

@@ -160,8 +160,15 @@ def _views(asked: dict[str, str]) -> list[View]:
             due == "soon",
             counted.due_soon,
         ),
-        View(url_for("inbox.open_list", taken="mine"), gettext("我已领取或指定给我"), taken == "mine"),
-        View(url_for("inbox.open_list", taken="pool"), gettext("待领取"), taken == "pool"),
+        View(
+            url_for("inbox.open_list", taken="mine"), gettext("我已领取或指定给我"), taken == "mine", counted.mine
+        ),
+        View(
+            url_for("inbox.open_list", taken="pool"),
+            gettext("待领取"),
+            taken == "pool",
+            counted.open - counted.mine,
+        ),
     ]
 
 
