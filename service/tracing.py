@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias, get_args
 from sqlalchemy import Connection, RowMapping, select, tuple_
 
 from service import history
+from service.engine.listeners import listeners
 from service.engine.model import Element
 from service.errors import NotFound, Text
 from service.identity import people
@@ -28,7 +29,7 @@ class OpenStep:
     """One place where an instance stands: a user task, an awaited message or a running timer.
 
     `process_key` is the instance's own process, or the one it calls in which the element is drawn.
-    `optional`: nothing waits for it, it may happen meanwhile (an event at a step's border, or sent by hand).
+    `optional`: nothing waits for it, it may happen meanwhile (see `engine.listeners`).
     """
 
     kind: str
@@ -220,9 +221,10 @@ def _open_steps(
     found: dict[str, list[OpenStep]] = {row["id"]: [] for row in rows}
     deployments = {row["id"]: row["deployment_id"] for row in rows}
 
-    def element(instance_id: str, process_key: str, element_id: str) -> Element:
-        procedure = system.procedure(connection, deployments[instance_id])
-        return procedure.processes[process_key].elements[element_id]
+    def element(instance_id: str, process_key: str, element_id: str) -> tuple[Element, bool]:
+        """Return an element, and whether it only listens."""
+        process = system.procedure(connection, deployments[instance_id]).processes[process_key]
+        return process.elements[element_id], element_id in listeners(process)
 
     task, wait, job = tables.task, tables.subscription, tables.job
     for one in connection.execute(
@@ -245,7 +247,7 @@ def _open_steps(
             )
         )
     for one in connection.execute(select(wait).where(wait.c.instance_id.in_(found)).order_by(wait.c.ref)):
-        awaited = element(one.instance_id, one.process_key, one.element_id)
+        awaited, listens = element(one.instance_id, one.process_key, one.element_id)
         found[one.instance_id].append(
             OpenStep(
                 "message",
@@ -259,13 +261,13 @@ def _open_steps(
                 None,
                 one.message,
                 one.key,
-                _optional(awaited),
+                listens,
             )
         )
     for one in connection.execute(
         select(job).where(job.c.instance_id.in_(found), job.c.kind == "timer").order_by(job.c.due_at)
     ):
-        timed = element(one.instance_id, one.payload["process"], one.payload["element"])
+        timed, listens = element(one.instance_id, one.payload["process"], one.payload["element"])
         found[one.instance_id].append(
             OpenStep(
                 "timer",
@@ -279,11 +281,7 @@ def _open_steps(
                 one.due_at,
                 None,
                 None,
-                _optional(timed),
+                listens,
             )
         )
     return found
-
-
-def _optional(element: Element) -> bool:
-    return element.attached_to is not None or bool(element.receive is not None and element.receive.by)

@@ -3,9 +3,10 @@
 A file has entries `[[documents]]`. `layout` says how an entry is made:
 
 - `form`: the last submission of `form` in a matter, as a filled-in form below the rows of `head` (each a `label` and
-  a `text`), followed by `opinions`: each a `label` and the `form` whose last submission is that opinion. `letter`: a letter about one submission of `form` with one of the buttons `outcomes`; `fields` are the
-  form's fields it lists (none: all that were filled in); `due_of` is the form whose next task the letter sets a time
-  for (`{due}`); `number_of` is the field that holds the letter's own number.
+  a `text`), followed by `opinions`: each a `label` and the `form` whose last submission is that opinion.
+- `letter`: a letter about one submission of `form` with one of the buttons `outcomes`; `fields` are the form's
+  fields it lists (none: all that were filled in); `due_of` is the form whose next task the letter sets a time for
+  (`{due}`); `number_of` is the field that holds the letter's own number.
 - `decision`: the document of a naming, with the list of those named as its annex; its text is the field `body` of
   the last `form` in the decision's matter, and `paragraphs` where nothing was written there.
 - `certificate`: of one title.

@@ -1,6 +1,6 @@
 """Matters: the list, one matter with why it waits, its timeline, forms, diagrams, and what one may do to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flask import (
@@ -209,14 +209,18 @@ def _waiting(view: MatterView, states: list[InstanceState]) -> list[Waiting]:
                 words = gettext("等到 %(when)s：%(step)s", when=deadline(step.due_at), step=name)
                 found.append(Waiting(words, "timer", step.optional, None, None, None))
             elif step.kind == "message":
-                words = (
-                    gettext("其间可以发生：%(step)s", step=name)
-                    if step.optional
-                    else gettext("等待其他事项的消息：%(step)s", step=name)
-                )
+                if step.optional:
+                    words = gettext("其间可以发生：%(step)s", step=name)
+                elif name.startswith(gettext("等待")):  # the diagram says it in words
+                    words = name
+                else:
+                    words = gettext("等待：%(step)s", step=name)
                 found.append(Waiting(words, "message", step.optional, None, None, None))
     order = {"task": 0, "message": 1, "timer": 2}
-    return sorted(found, key=lambda one: (one.optional, order[one.kind]))
+    found.sort(key=lambda one: (one.optional, order[one.kind]))
+    if found and found[0].optional:  # nothing else is left to wait for
+        found[0] = replace(found[0], optional=False)
+    return found
 
 
 def _tree(view: MatterView, states: list[InstanceState]) -> list[Branch]:
