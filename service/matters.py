@@ -136,10 +136,14 @@ def list_matters(
     opened_by: str | None = None,
     search: str | None = None,
     open_only: bool = False,
+    worked_on: bool = False,
     after: str | None = None,
     limit: int = 50,
 ) -> Page[MatterRow]:
-    """Return the matters a person may see, newest first."""
+    """Return the matters a person may see, newest first.
+
+    `worked_on` leaves out those nobody works on: their process has no step for people and keeps a record for years.
+    """
     limit = min(limit, LARGEST_PAGE)
     matter = tables.matter
     with system.database.read() as connection:
@@ -155,6 +159,8 @@ def list_matters(
             query = query.where(matter.c.opened_by == opened_by)
         if open_only:
             query = query.where(matter.c.closed_at.is_(None))
+        if worked_on:
+            query = query.where(matter.c.process_key.not_in(_without_people(system, connection)))
         if search:
             query = query.where(
                 or_(
@@ -416,6 +422,21 @@ def _visible(system: System, connection: Connection, person: Person, matter_id: 
             Text("没有这件事项，或您无权查看", "There is no such matter, or it is not yours to see")
         )
     return row
+
+
+def _without_people(system: System, connection: Connection) -> set[str]:
+    """Return the processes in force without a step for people, of their own or called."""
+    deployment_id = system.installation(connection).deployment_id
+    known = system.procedure(connection, deployment_id).processes if deployment_id is not None else {}
+    own = {
+        key for key, one in known.items() if any(step.type == "userTask" for step in one.elements.values())
+    }
+
+    def has_people(key: str, above: frozenset[str]) -> bool:
+        calls = known[key].calls if key in known else ()
+        return key in own or any(has_people(one, above | {key}) for one in calls if one not in above)
+
+    return {key for key in known if not has_people(key, frozenset())}
 
 
 def _roles(system: System, connection: Connection) -> Mapping[str, Role]:

@@ -40,7 +40,7 @@ def home() -> ResponseReturnValue:
     system, person = current_system(), current_person()
     unit = only_unit(person)
     mine = matters.list_matters(
-        system, person, opened_by=None if unit else person.id, open_only=True, limit=MATTERS
+        system, person, opened_by=None if unit else person.id, open_only=True, worked_on=True, limit=MATTERS
     ).rows
     return render_template(
         "start/home.html",
