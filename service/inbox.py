@@ -364,7 +364,9 @@ def _sent_back(system: System, connection: Connection, row: RowMapping) -> SentB
         return None
     if row["returned"]:
         done = history.entries(connection, [row["instance_id"]])[row["instance_id"]]
-        fitting = [one for one in done if one.action == "return" and one.detail.get("to") == row["element_id"]]
+        fitting = [
+            one for one in done if one.action == "return" and one.detail.get("to") == row["element_id"]
+        ]
         if not fitting:
             return None
         last = fitting[-1]

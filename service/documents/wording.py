@@ -195,7 +195,9 @@ def _wrong(entry: Any) -> Text | None:
         names = tuple(kind.__dataclass_fields__)
         rows = entry.get(key, [])
         if not isinstance(rows, list) or not all(_is_row(one, names) for one in rows):
-            return Text(f"{key} 的每一项要有 {'、'.join(names)}", f"each of {key} needs {' and '.join(names)}")
+            return Text(
+                f"{key} 的每一项要有 {'、'.join(names)}", f"each of {key} needs {' and '.join(names)}"
+            )
     texts = [entry["title"], *entry.get("paragraphs", []), *(one["text"] for one in entry.get("head", []))]
     texts += [entry.get(key, "") for key in ("addressee", "closing", "annex", "note", "body")]
     texts += [entry.get(key, "") for key in ("due_of", "number_of")]
@@ -209,7 +211,9 @@ def _wrong(entry: Any) -> Text | None:
 
 
 def _is_row(row: Any, names: tuple[str, ...]) -> bool:
-    return isinstance(row, dict) and row.keys() == set(names) and all(isinstance(row[one], str) for one in names)
+    return (
+        isinstance(row, dict) and row.keys() == set(names) and all(isinstance(row[one], str) for one in names)
+    )
 
 
 def _wrong_column(column: Any) -> bool:

@@ -158,6 +158,8 @@ class Table:
     source: Source | None = None
     rows: "Expression | None" = None
     hide: "Expression | None" = None
+    #: What is said where there is no row.
+    empty: Text | None = None
 
 
 Item: TypeAlias = Field | RowList | Group | Note | Separator | Table

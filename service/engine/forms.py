@@ -106,7 +106,7 @@ PROPERTIES: Mapping[str, frozenset[str]] = {
     "text": frozenset({"textEn"}),
     "separator": frozenset(),
     "spacer": frozenset(),
-    "table": _TEXTS | {"rows"},
+    "table": _TEXTS | {"rows", "empty", "emptyEn"},
 }
 CHECKS: Mapping[str, frozenset[str]] = {
     "textfield": frozenset({"required", "minLength", "maxLength", "pattern", "validationType"}),
@@ -472,7 +472,8 @@ class _Reader:
                 ),
             )
             return None
-        return Table(label, tuple(columns), source, rows, hide)
+        empty = self._pair(properties.get("empty"), properties.get("emptyEn"))
+        return Table(label, tuple(columns), source, rows, hide, empty)
 
     def _choices(
         self, kind: str, component: dict[str, Any], properties: dict[str, Any], key: str

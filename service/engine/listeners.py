@@ -10,8 +10,9 @@ from service.engine.xml import local
 def listeners(definition: ProcessDefinition) -> frozenset[str]:
     """Return the ids of the events beside the main path, as it is drawn.
 
-    They are: events at the border of an activity; what people may send by hand; messages awaited on a branch of their own
-    that a parallel gateway opens; and of an event-based gateway all but the first, which is drawn for what is expected.
+    They are: events at the border of an activity; what people may send by hand; messages awaited on a branch of
+    their own that a parallel gateway opens; and of an event-based gateway all but the first, which is drawn for
+    what is expected.
     """
     return _listeners(definition.file, definition.xml)
 
@@ -31,8 +32,8 @@ def _listeners(file: str, xml: bytes) -> frozenset[str]:
             events = [flow.target for flow in diagram.outgoing[key]]
             expected = next((one for one in events if one not in found), None)
             found.update(events if _beside(diagram, key) else [one for one in events if one != expected])
-        elif local(node) == "intermediateCatchEvent" and diagram.elements[key].receive is not None:
-            if _beside(diagram, key):
+        elif local(node) == "intermediateCatchEvent":
+            if diagram.elements[key].receive is not None and _beside(diagram, key):
                 found.add(key)
     return frozenset(found)
 

@@ -198,7 +198,8 @@ def test_the_desk_works_by_keyboard(visit: Visit, desk: Desk) -> None:
     said = page.get_by_role("status").filter(has_text="已领取")
     expect(said).to_be_visible()
     words, bar = said.bounding_box(), page.locator(".cl-actionbar").bounding_box()
-    assert words is not None and bar is not None
+    assert words is not None
+    assert bar is not None
     assert words["y"] + words["height"] <= bar["y"], "what is said covers no button"
     _opened(page)
     page.keyboard.press("w")

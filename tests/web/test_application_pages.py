@@ -83,6 +83,9 @@ def test_a_unit_submits_its_application_on_the_page(city: City) -> None:
     assert the_application(city, "school").state == "channel_review"
     shown = visitor.get(f"/matters/{view.row.matter_id}").text.split('id="waiting"')[1].split("</section>")[0]
     now, meanwhile = shown.split('class="cl-fold cl-perhaps"')
-    assert re.findall(r"<li[^>]*><span>([^<]+)", now) == ["等待 市教育局 · 推荐单位 办理“初审申报材料”", "等待推荐单位意见"]
+    assert re.findall(r"<li[^>]*><span>([^<]+)", now) == [
+        "等待 市教育局 · 推荐单位 办理“初审申报材料”",
+        "等待推荐单位意见",
+    ]
     assert "撤回申报" in meanwhile
     assert "称号被取消或失效" in meanwhile

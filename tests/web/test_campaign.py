@@ -180,7 +180,9 @@ def test_a_notice_of_what_is_missing_lists_each_thing(campaign: Campaign) -> Non
         assert answer.status_code == 404
     with campaign.city.system.database.read() as connection:
         due = connection.scalars(
-            select(tables.task.c.due_at).where(tables.task.c.matter_id == matter, tables.task.c.state == "open")
+            select(tables.task.c.due_at).where(
+                tables.task.c.matter_id == matter, tables.task.c.state == "open"
+            )
         ).one()
     assert due is not None
     day = (due.astimezone(clock.CITY_ZONE) - timedelta(minutes=1)).date()

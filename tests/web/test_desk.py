@@ -263,7 +263,9 @@ def test_return_shows_who_gets_it_and_needs_a_reason(desk: Desk) -> None:
     task_id = _sent(desk)
     checker = desk.visitor(desk.checker)
     shown = checker.get(f"/tasks/{task_id}").text
-    assert re.search(r'<details class="cl-card" open><summary>[^<]*<span class="cl-small cl-fact">[^<]+：', shown)
+    assert re.search(
+        r'<details class="cl-card" open><summary>[^<]*<span class="cl-small cl-fact">[^<]+：', shown
+    )
     assert f"/tasks/{task_id}/return" in shown
     assert "情况属实，同意。" in shown
     assert "请按要求修改后再报。" not in shown, "no button of this step asks for that"

@@ -145,6 +145,7 @@ class TableView:
     label: Text
     columns: Sequence[forms.Column]
     rows: list[list[str]]
+    empty: Text | None
     hidden: bool
     kind: str = "table"
 
@@ -452,7 +453,8 @@ class _Builder:
             value = forms.evaluate(item.rows, {**self.variables, **self.names}, self.functions)
             content = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
         rows = [[_cell(row.get(column.key)) for column in item.columns] for row in content]
-        return TableView(here, item.label, item.columns, rows, bool(forms.evaluate(item.hide, self.names)))
+        hidden = bool(forms.evaluate(item.hide, self.names))
+        return TableView(here, item.label, item.columns, rows, item.empty, hidden)
 
 
 def field_help(item: Field, names: Mapping[str, Any]) -> tuple[str, ...]:

@@ -161,7 +161,10 @@ def _views(asked: dict[str, str]) -> list[View]:
             counted.due_soon,
         ),
         View(
-            url_for("inbox.open_list", taken="mine"), gettext("我已领取或指定给我"), taken == "mine", counted.mine
+            url_for("inbox.open_list", taken="mine"),
+            gettext("我已领取或指定给我"),
+            taken == "mine",
+            counted.mine,
         ),
         View(
             url_for("inbox.open_list", taken="pool"),
