@@ -32,9 +32,8 @@ def _listeners(file: str, xml: bytes) -> frozenset[str]:
             events = [flow.target for flow in diagram.outgoing[key]]
             expected = next((one for one in events if one not in found), None)
             found.update(events if _beside(diagram, key) else [one for one in events if one != expected])
-        elif local(node) == "intermediateCatchEvent":
-            if diagram.elements[key].receive is not None and _beside(diagram, key):
-                found.add(key)
+        elif local(node) == "intermediateCatchEvent" and diagram.elements[key].receive and _beside(diagram, key):
+            found.add(key)
     return frozenset(found)
 
 
