@@ -168,6 +168,15 @@ def test_an_application_form_prints_what_was_filled_in_and_said(campaign: Campai
     )
 
 
+def test_the_unit_reads_its_points_with_their_sum_and_the_pass_mark(campaign: Campaign) -> None:
+    matter, task = campaign.matter_of("school"), campaign.task("school", "inspection_acknowledgement")
+    page = campaign.visitor("of-school").get(f"/matters/{matter}/submissions/{task}").text
+    read = dict(re.findall(r"<dt>([^<]+)</dt>\s*<dd>(?:<[^>]+>)*([^<]*)", page))
+    assert float(read["总分"]) >= float(read["合格分"]) > 0
+    assert read["达到合格分"] == "是"
+    assert read["一票否决事项数"] == "0"
+
+
 def test_a_notice_of_what_is_missing_lists_each_thing(campaign: Campaign) -> None:
     matter, task = campaign.matter_of("barracks"), campaign.task("barracks", "office_check")
     letter = campaign.visitor("garrison").get(f"/documents/matter/{matter}/deficiency/{task}").text
