@@ -25,8 +25,9 @@ from service.identity.access import (
 from service.identity.people import Person
 from service.inbox import Shown, pressed
 from service.store import procedure as tables
-from service.store.application import application, naming_decision
+from service.store.application import application, naming_decision, naming_item
 from service.store.identity import organisation
+from service.store.notice import notice, notice_item
 from service.store.title import county_filing, title
 from service.submissions import Submission, submissions
 from service.system import System
@@ -172,10 +173,49 @@ class TitleRow:
     level: Text
     number: str
     decided_on: date
+    decision_number: str
     valid_to: date | None
     state: Text
     verdict: str
     printable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A public notice a matter's unit stood in."""
+
+    id: str
+    heading: str
+    closes_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What came of an application: where it was posted, and the titles it gave as their reader may see them."""
+
+    notices: list[Posted]
+    titles: list[TitleRow]
+
+
+def results(system: System, person: Person, matter_id: str) -> Results:
+    """Return what came of a matter. Raises `NotFound` for who may not see it."""
+    with system.database.read() as connection:
+        _require_matter(system, connection, person, matter_id)
+        posted = connection.execute(
+            select(notice.c.id, notice.c.heading, notice.c.closes_on)
+            .join(notice_item, notice_item.c.notice_id == notice.c.id)
+            .join(application, application.c.id == notice_item.c.application_id)
+            .where(application.c.matter_id == matter_id)
+            .order_by(notice.c.published_at)
+        ).all()
+        named = connection.scalars(
+            select(naming_item.c.title_id)
+            .join(application, application.c.id == naming_item.c.application_id)
+            .where(application.c.matter_id == matter_id)
+        )
+        found = [titles.get(connection, one) for one in named.all()]
+        rows = _title_rows(system, connection, person, found)
+    return Results([Posted(row.id, row.heading, row.closes_on) for row in posted], rows)
 
 
 def of_matter(system: System, person: Person, matter_id: str) -> list[Offered]:
@@ -348,30 +388,35 @@ def certificate(system: System, person: Person, title_id: str) -> Certificate:
 def title_rows(system: System, person: Person, *, mine: bool = False) -> list[TitleRow]:
     """Return titles by number as this person may read them; with `mine`, those of the units they sit in."""
     with system.database.read() as connection:
-        day = clock.city_day(system.now(connection))
         found = titles.list_titles(connection, unit_ids=person.organisation_ids if mine else None)
-        names = redacted_names(connection, person, {one.unit_id for one in found})
-        labels = {one.code: one.label for one in register.levels(connection)}
-        open_names = organisations.names(connection, {one.unit_id for one in found})
-        printable = _printable(system, connection, person, found)
-        rows = []
-        for one in found:
-            verdict = register.verdict_of(one, day, replaced=False)
-            hidden = names[one.unit_id] != open_names[one.unit_id]
-            rows.append(
-                TitleRow(
-                    id=one.id,
-                    unit_name=names[one.unit_id] if hidden else one.unit_name,
-                    level=labels.get(one.level, Text(one.level, one.level)),
-                    number=one.number,
-                    decided_on=one.decided_on,
-                    valid_to=one.valid_to,
-                    state=register.VERDICTS[verdict],
-                    verdict=verdict,
-                    printable=one.id in printable,
-                )
+        return _title_rows(system, connection, person, found)
+
+
+def _title_rows(system: System, connection: Connection, person: Person, found: list[Title]) -> list[TitleRow]:
+    day = clock.city_day(system.now(connection))
+    names = redacted_names(connection, person, {one.unit_id for one in found})
+    labels = {one.code: one.label for one in register.levels(connection)}
+    open_names = organisations.names(connection, {one.unit_id for one in found})
+    printable = _printable(system, connection, person, found)
+    rows = []
+    for one in found:
+        verdict = register.verdict_of(one, day, replaced=False)
+        hidden = names[one.unit_id] != open_names[one.unit_id]
+        rows.append(
+            TitleRow(
+                id=one.id,
+                unit_name=names[one.unit_id] if hidden else one.unit_name,
+                level=labels.get(one.level, Text(one.level, one.level)),
+                number=one.number,
+                decided_on=one.decided_on,
+                decision_number=one.decision_number,
+                valid_to=one.valid_to,
+                state=register.VERDICTS[verdict],
+                verdict=verdict,
+                printable=one.id in printable,
             )
-        return rows
+        )
+    return rows
 
 
 def decision_rows(system: System, person: Person) -> list[DecisionRow]:

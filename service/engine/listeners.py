@@ -32,7 +32,11 @@ def _listeners(file: str, xml: bytes) -> frozenset[str]:
             events = [flow.target for flow in diagram.outgoing[key]]
             expected = next((one for one in events if one not in found), None)
             found.update(events if _beside(diagram, key) else [one for one in events if one != expected])
-        elif local(node) == "intermediateCatchEvent" and diagram.elements[key].receive and _beside(diagram, key):
+        elif (
+            local(node) == "intermediateCatchEvent"
+            and diagram.elements[key].receive
+            and _beside(diagram, key)
+        ):
             found.add(key)
     return frozenset(found)
 

@@ -168,6 +168,19 @@ def test_an_application_form_prints_what_was_filled_in_and_said(campaign: Campai
     )
 
 
+def test_a_finished_matter_leads_to_its_results(campaign: Campaign) -> None:
+    visitor = campaign.visitor("of-school")
+    page = visitor.get(f"/matters/{campaign.matter_of('school')}").text
+    results = page.split('id="results"')[1].split("</section>")[0]
+    assert re.findall(r"<strong>(证书|命名决定|公示)", results) == ["证书", "命名决定", "公示"]
+    for address in re.findall(r'href="([^"]+)"', results):
+        assert visitor.get(address).status_code == 200, address
+    assert (
+        'id="results"'
+        not in campaign.visitor("of-barracks").get(f"/matters/{campaign.matter_of('barracks')}").text
+    )
+
+
 def test_the_unit_reads_its_points_with_their_sum_and_the_pass_mark(campaign: Campaign) -> None:
     matter, task = campaign.matter_of("school"), campaign.task("school", "inspection_acknowledgement")
     page = campaign.visitor("of-school").get(f"/matters/{matter}/submissions/{task}").text

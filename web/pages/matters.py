@@ -17,6 +17,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from service import inbox, instances, matters, tracing
+from service.documents import issued
 from service.errors import AppError, Conflict, Invalid, Text
 from service.identity import duties
 from service.matters import MatterView
@@ -172,6 +173,7 @@ def _show(matter_id: str, error: AppError | None = None, at: str = "") -> str:
         waiting=_waiting(view, states),
         tree=_tree(view, states),
         mine=_mine(view),
+        results=issued.results(system, person, matter_id),
         error=error,
         errors=field_errors(error) if error is not None else {},
         at=at,
