@@ -171,6 +171,11 @@ def test_an_application_form_prints_what_was_filled_in_and_said(campaign: Campai
 def test_a_finished_matter_leads_to_its_results(campaign: Campaign) -> None:
     visitor = campaign.visitor("of-school")
     page = visitor.get(f"/matters/{campaign.matter_of('school')}").text
+    happened = page.split('id="timeline"')[1]
+    shown = re.sub(r'<details class="cl-fold">.*?</details>', "", happened, flags=re.DOTALL)
+    assert "等待公示结果" in happened
+    assert "等待公示结果" not in shown
+    assert "签收检查结果" in shown
     results = page.split('id="results"')[1].split("</section>")[0]
     assert re.findall(r"<strong>(证书|命名决定|公示)", results) == ["证书", "命名决定", "公示"]
     for address in re.findall(r'href="([^"]+)"', results):

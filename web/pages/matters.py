@@ -1,7 +1,9 @@
 """Matters: the list, one matter with why it waits, its timeline, forms, diagrams, and what one may do to it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 
 from flask import (
     Blueprint,
@@ -20,7 +22,7 @@ from service import inbox, instances, matters, tracing
 from service.documents import issued
 from service.errors import AppError, Conflict, Invalid, Text
 from service.identity import duties
-from service.matters import MatterView
+from service.matters import MatterView, TimelineEntry
 from service.tracing import InstanceState
 from web.context import current_person, current_system
 from web.display import deadline
@@ -35,6 +37,18 @@ page = Blueprint("matters", __name__)
 def action_word(action: str) -> str:
     """Return what a kind of step is called in a timeline."""
     return say(matters.ACTIONS.get(action, Text(action, action)))
+
+
+@page.app_template_global("runs")
+def runs(timeline: Iterable[TimelineEntry]) -> list[tuple[bool, list[TimelineEntry]]]:
+    """Return a timeline in runs: what people did, and what went on by itself in between; the beginning is shown."""
+    entries = list(timeline)
+    found: list[tuple[bool, list[TimelineEntry]]] = [(False, entries[:1])] if entries else []
+    for by_itself, run in groupby(
+        entries[1:], key=lambda one: one.actor_name is None and one.task_id is None
+    ):
+        found.append((by_itself, list(run)))
+    return found
 
 
 ROWS = 50
