@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, or_, select, tuple_
 
 from service import answers, history
+from service.engine.listeners import listeners
+from service.engine.mainpath import main_path
 from service.engine.model import Element, Procedure, Role
 from service.engine.runtime import EngineIncident
 from service.errors import Conflict, Forbidden, NotFound, Text
@@ -103,6 +105,14 @@ class DiagramStep:
     name: Text
     role: Text | None
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a matter is: the steps done, current and to come, and the tasks that are open in it."""
+
+    steps: list[DiagramStep]
+    open_tasks: list[TaskRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +280,13 @@ def diagram(system: System, person: Person, instance_id: str) -> Diagram:
         return _diagram(system, connection, row)
 
 
-def progress(system: System, person: Person, matter_id: str) -> list[DiagramStep]:
-    """Return the steps of the process that opened a matter. Raises `NotFound` for who may not see it."""
-    instance = tables.instance
+def progress(system: System, person: Person, matter_id: str) -> Progress:
+    """Return how far a matter is on the main path of the process that opened it, called processes in its place.
+
+    What is not on that path (a correction, for example) stands there while it is being done. Raises `NotFound` for who
+    may not see the matter.
+    """
+    instance, task = tables.instance, tables.task
     with system.database.read() as connection:
         _visible(system, connection, person, matter_id)
         first = (
@@ -285,7 +299,57 @@ def progress(system: System, person: Person, matter_id: str) -> list[DiagramStep
             .mappings()
             .one_or_none()
         )
-        return _diagram(system, connection, first).steps if first is not None else []
+        waiting = (
+            connection.execute(
+                select(task)
+                .where(task.c.matter_id == matter_id, task.c.state == "open")
+                .order_by(task.c.created_at, task.c.id)
+            )
+            .mappings()
+            .all()
+        )
+        open_tasks = task_rows(system, connection, person, waiting)
+        if first is None:
+            return Progress([], open_tasks)
+        procedure = system.procedure(connection, first["deployment_id"])
+        states: dict[tuple[str, str], str] = {}
+        for entry in history.entries(connection, [first["id"]])[first["id"]]:
+            for element_id, _type, event, key in entry.trace:
+                states.pop((key, element_id), None)  # the order is that of the last time
+                states[key, element_id] = event
+        return Progress(_steps_on(procedure, first["process_key"], states), open_tasks)
+
+
+def _steps_on(
+    procedure: Procedure, key: str, states: Mapping[tuple[str, str], str], above: frozenset[str] = frozenset()
+) -> list[DiagramStep]:
+    """Return the steps of a process that were reached or come next, those of called processes in their place."""
+    definition = procedure.processes[key]
+    beside = listeners(definition)
+    path = list(main_path(definition))
+    reached = max((at for at, one in enumerate(path) if (key, one) in states), default=-1)
+    away = [
+        one
+        for (process, one), event in states.items()
+        if process == key and event == "entered" and one not in path and one not in beside
+        if definition.elements[one].type in _STEPS | {"intermediateCatchEvent"}
+    ]
+    future = path[reached + 1 :]
+    for one in away:
+        # A task aside leads back to the path; who waits for something else takes the way from there.
+        if definition.elements[one].type != "userTask":
+            future = list(main_path(definition, one))
+    found: list[DiagramStep] = []
+    for one in [*(step for step in path[: reached + 1] if (key, step) in states), *away, *future]:
+        element = definition.elements[one]
+        if element.calls is not None and element.calls in procedure.processes and element.calls not in above:
+            found += _steps_on(procedure, element.calls, states, above | {key})
+            continue
+        event = states.get((key, one)) if one not in future else None
+        state = "current" if event == "entered" else "done" if event is not None else "future"
+        role = _role_label(procedure.roles, element.role) if element.type == "userTask" else None
+        found.append(DiagramStep(one, element.type, element.name, role, state))
+    return found
 
 
 def _diagram(system: System, connection: Connection, row: RowMapping) -> Diagram:

@@ -82,6 +82,14 @@ def test_a_unit_submits_its_application_on_the_page(city: City) -> None:
     city.settle()
     assert the_application(city, "school").state == "channel_review"
     shown = visitor.get(f"/matters/{view.row.matter_id}").text.split('id="waiting"')[1].split("</section>")[0]
+    home = visitor.get("/").text
+    line = re.findall(r'<li class="is-(done|current|future)">([^<]+)<', home.split('class="cl-steps"')[1])
+    assert line == [
+        ("done", "填写申报材料"),
+        ("current", "推荐单位意见"),
+        *(("future", one) for one in ("受理结果", "检查结果", "评议结果到达", "公示结果", "命名决定")),
+    ]
+    assert "等待 市教育局 办理“初审申报材料”" in home
     now, meanwhile = shown.split('class="cl-fold cl-perhaps"')
     assert re.findall(r"<li[^>]*><span>([^<]+)", now) == [
         "等待 市教育局 · 推荐单位 办理“初审申报材料”",

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from service import inbox, instances, matters
 from service.errors import AppError, Conflict, Forbidden, Invalid, Text
+from service.inbox import TaskRow
 from service.instances import StartForm
 from service.matters import DiagramStep, MatterRow
 from service.repeats import request_key
@@ -28,10 +29,11 @@ TASKS, MATTERS = 8, 5
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A matter with its steps, for a progress line."""
+    """A matter with its steps, for a progress line, and its open tasks."""
 
     row: MatterRow
     steps: list[DiagramStep]
+    open_tasks: list[TaskRow]
 
 
 @page.get("/")
@@ -171,11 +173,12 @@ def _show(key: str, data: Mapping[str, Any] | None = None, error: AppError | Non
 
 
 def _progress(row: MatterRow) -> Progress:
-    """Return a matter with the steps of the process that opened it; steps it has gone past are left out."""
-    steps = matters.progress(current_system(), current_person(), row.id)
-    reached = max((index for index, one in enumerate(steps) if one.state in ("done", "current")), default=-1)
-    line = [one for one in steps[: reached + 1] if one.state in ("done", "current")]
-    if steps and row.status is not None and not any(one.state == "current" for one in line):
-        # It waits for others: what the matter says of itself stands where it is.
-        line.append(DiagramStep("", "", row.status, None, "current"))
-    return Progress(row, line + [one for one in steps[reached + 1 :] if one.state == "future"])
+    """Return a matter with how far it is and who has it; what waits is called by what it waits for."""
+    found = matters.progress(current_system(), current_person(), row.id)
+    steps = [replace(one, name=_awaited(one.name)) for one in found.steps]
+    return Progress(row, steps, found.open_tasks)
+
+
+def _awaited(name: Text) -> Text:
+    en = name.en.removeprefix("Wait for ").removeprefix("the ")
+    return Text(name.zh.removeprefix("等待"), en[:1].upper() + en[1:])
