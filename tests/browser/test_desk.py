@@ -19,7 +19,8 @@ def _start(page: Page, subject: str = "节水") -> None:
     page.fill("#f-subject", subject)
     page.check("input[value=urgent]")
     page.click("#form .cl-actionbar .cl-btn--primary")
-    expect(page.locator("h1")).to_contain_text(subject)
+    expect(page.locator(".cl-page-head")).to_contain_text(subject)
+    expect(page.locator("h1")).to_have_text("填写材料")
 
 
 def _opened(page: Page) -> None:
