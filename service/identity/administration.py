@@ -1,7 +1,7 @@
 """What administrators do to people: accounts, one-time passwords and memberships; all of it in the journal."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -11,11 +11,11 @@ from service import clock
 from service.engine.model import Role
 from service.errors import Conflict, Forbidden, Invalid, NotFound, Text
 from service.identity import duties, journal, organisations, people
-from service.identity.access import roles_in_force
+from service.identity.access import redacted_names, roles_in_force
 from service.identity.journal import SecurityEvent
 from service.identity.people import Person
 from service.paging import LARGEST_PAGE, Page
-from service.store.identity import api_token, membership, organisation, person
+from service.store.identity import api_token, membership, organisation, person, unit_profile
 from service.system import System
 
 
@@ -68,7 +68,9 @@ def list_accounts(
             at_place = (
                 select(membership.c.person_id)
                 .join(organisation, organisation.c.id == membership.c.organisation_id)
-                .where(organisation.c.name.contains(search, autoescape=True))
+                .outerjoin(unit_profile, unit_profile.c.organisation_id == organisation.c.id)
+                # A hit would say which unit a redacted one is.
+                .where(organisation.c.name.contains(search, autoescape=True), organisations.readable(by))
             )
             query = query.where(
                 or_(
@@ -78,7 +80,7 @@ def list_accounts(
                 )
             )
         ids = list(connection.scalars(query))
-        accounts = _accounts(connection, ids[:limit], day)
+        accounts = _accounts(connection, by, ids[:limit], day)
         return Page(accounts, accounts[-1].person.login if len(ids) > limit else None)
 
 
@@ -87,23 +89,23 @@ def get_account(system: System, by: Person, person_id: str) -> tuple[Account, li
     _demand(by)
     with system.database.read() as connection:
         day = clock.city_day(system.now(connection))
-        found = _accounts(connection, [person_id], day)
+        found = _accounts(connection, by, [person_id], day)
         if not found:
             raise _unknown()
         labels = {one.role: one.label for one in _grantable(roles_in_force(connection))}
         rows = connection.execute(
-            select(membership, organisation.c.name)
-            .outerjoin(organisation, organisation.c.id == membership.c.organisation_id)
+            select(membership)
             .where(membership.c.person_id == person_id)
             .order_by(membership.c.valid_from.desc(), membership.c.id)
         ).all()
+        names = redacted_names(connection, by, {row.organisation_id for row in rows if row.organisation_id})
         held = [
             Held(
                 id=row.id,
                 role=row.role,
                 role_label=labels.get(row.role, Text(row.role, row.role)),
                 organisation_id=row.organisation_id,
-                organisation_name=row.name,
+                organisation_name=names.get(row.organisation_id),
                 valid_from=row.valid_from,
                 valid_to=row.valid_to,
                 granted_by=row.granted_by,
@@ -334,19 +336,27 @@ def _grantable(roles: Mapping[str, Role]) -> list[Grantable]:
     return found + [Grantable(duty, label, None) for duty, label in duties.LABELS.items()]
 
 
-def _accounts(connection: Connection, ids: list[str], day: date) -> list[Account]:
+def _accounts(connection: Connection, by: Person, ids: list[str], day: date) -> list[Account]:
     if not ids:
         return []
     rows = {row.id: row for row in connection.execute(select(person).where(person.c.id.in_(ids)))}
+    found = people.load_where(connection, person.c.id.in_(ids), day)
+    names = redacted_names(connection, by, {one for who in found for one in who.organisation_ids})
     return [
         Account(
-            person=one,
+            person=replace(
+                one,
+                memberships=tuple(
+                    replace(seat, organisation_name=names.get(seat.organisation_id or "", ""))
+                    for seat in one.memberships
+                ),
+            ),
             mobile=rows[one.id].mobile,
             email=rows[one.id].email,
             created_at=rows[one.id].created_at,
             has_password=rows[one.id].password_hash is not None,
         )
-        for one in people.load_where(connection, person.c.id.in_(ids), day)
+        for one in found
     ]
 
 

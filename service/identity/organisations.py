@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, or_, select, tuple_
 
 from service.clock import city_day
 from service.engine.model import Role
@@ -240,7 +240,8 @@ def list_for(
 ) -> Page[Organisation]:
     """Return organisations and units in being, by code; what this person may not read in full is redacted.
 
-    A search or an area never finds what is redacted: a hit would say which unit it is.
+    A search or an area never finds what is redacted: a hit would say which unit it is. Nor does the order: codes
+    begin with the county, so redacted rows come last, by id.
     """
     limit = min(limit, LARGEST_PAGE)
     with system.database.read() as connection:
@@ -262,14 +263,18 @@ def list_for(
                 )
             )
         if search or area is not None:
-            query = query.where(_readable(person))
+            query = query.where(readable(person))
+        hidden = case((readable(person), 0), else_=1)
+        place = case((readable(person), organisation.c.code), else_=organisation.c.id)
         if after is not None:
             # The cursor is an id: a code would tell which unit a redacted row is.
-            last = connection.scalar(select(organisation.c.code).where(organisation.c.id == after))
+            last = connection.execute(
+                _query().with_only_columns(hidden, place).where(organisation.c.id == after)
+            ).one_or_none()
             if last is None:
                 raise wrong_cursor()
-            query = query.where(organisation.c.code > last)
-        rows = connection.execute(query.order_by(organisation.c.code).limit(limit + 1)).all()
+            query = query.where(tuple_(hidden, place) > tuple_(*last))
+        rows = connection.execute(query.order_by(hidden, place).limit(limit + 1)).all()
         page = [_organisation(row) for row in rows[:limit]]
         following = page[-1].id if len(rows) > limit else None
         return Page([_as_read(person, one) for one in page], following)
@@ -279,7 +284,8 @@ def _as_read(person: Person, one: Organisation) -> Organisation:
     return one if reads_in_full(person, one.id, military=one.military) else redacted(one)
 
 
-def _readable(person: Person) -> ColumnElement[bool]:
+def readable(person: Person) -> ColumnElement[bool]:
+    """Return the condition, on organisations with their unit profiles, of `reads_in_full`."""
     open_to_all = or_(unit_profile.c.military.is_(None), unit_profile.c.military.is_(False))
     if person.military_channel:
         return organisation.c.id.is_not(None)

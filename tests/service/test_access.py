@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from service import clock, instances, matters
 from service.engine.model import Role
 from service.errors import Forbidden, Invalid, NotFound, Text
-from service.identity import access, directory, organisations, people
+from service.identity import access, administration, directory, duties, organisations, people
 from service.identity.organisations import REDACTED
 from service.identity.people import Person
 from service.store import procedure as tables
@@ -206,9 +206,21 @@ def test_nothing_of_a_redacted_unit_gets_out_through_lists(place: Place) -> None
         assert barracks not in [row.id for row in rows], question
     every = organisations.list_for(place.system, outsider, kind="unit").rows
     assert [row.redacted for row in every if row.id == barracks] == [True]
+    # Its code would put it among its county's.
+    assert every[-1].id == barracks
     found = organisations.list_for(place.system, place.people["garrison"], search="barracks").rows
     assert [row.id for row in found] == [barracks]
     assert not found[0].redacted
+
+
+def test_who_serves_in_a_redacted_unit_is_listed_without_its_name(place: Place) -> None:
+    keeper = town.add_person(place.system, "keeper", (duties.ADMINISTRATOR, None))
+    soldier = town.add_person(place.system, "soldier", ("applicant", place.bodies["barracks"]))
+    account, held = administration.get_account(place.system, keeper, soldier.id)
+    assert [one.organisation_name for one in account.person.memberships] == [REDACTED.zh]
+    assert [one.organisation_name for one in held] == [REDACTED.zh]
+    assert "barracks" not in repr(administration.list_accounts(place.system, keeper, search="soldier"))
+    assert not administration.list_accounts(place.system, keeper, search="barracks 全称").rows
 
 
 def test_pages_of_organisations_follow_one_another(place: Place) -> None:
