@@ -39,6 +39,7 @@ class Fired:
 
     at: datetime
     kind: str
+    matter_id: str | None
     title: str
     element: Text
     ok: bool
@@ -355,13 +356,15 @@ def _instance_row(transaction: Transaction, job: Job) -> RowMapping | None:
 def _fired(system: System, job: Job, at: datetime, ok: bool) -> Fired:
     with system.database.read() as connection:
         row = connection.execute(
-            select(tables.instance.c.title, tables.instance.c.deployment_id).where(
-                tables.instance.c.id == (job.instance_id or job.payload.get("sender"))
-            )
+            select(
+                tables.instance.c.matter_id, tables.instance.c.title, tables.instance.c.deployment_id
+            ).where(tables.instance.c.id == (job.instance_id or job.payload.get("sender")))
         ).one_or_none()
         element_id = job.payload.get("element")
         name = Text(str(job.payload.get("message") or ""), str(job.payload.get("message") or ""))
         if row is not None and element_id is not None:
             procedure = system.procedure(connection, row.deployment_id)
             name = procedure.processes[job.payload["process"]].elements[element_id].name
-        return Fired(at, job.kind, row.title if row is not None else "", name, ok)
+        if row is None:
+            return Fired(at, job.kind, None, "", name, ok)
+        return Fired(at, job.kind, row.matter_id, row.title, name, ok)

@@ -1,6 +1,6 @@
 """Matters (事项) as people follow them: lists, one matter with its timeline, diagrams, and what one may do to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -473,6 +473,21 @@ def _actions(
             if _may_act(connection, person, procedure.roles, element, step.machine.variables, at):
                 found.append(MatterAction(one.id, wait.ref, element.name))
     return found
+
+
+def places(system: System, person: Person, ids: Collection[str]) -> dict[str, str]:
+    """Return of several matters those this person may see, each with the unit or body it is about (or "")."""
+    matter = tables.matter
+    with system.database.read() as connection:
+        allowed = visible_matters(connection, person, _roles(system, connection), system.now(connection))
+        rows = connection.execute(
+            select(matter.c.id, matter.c.unit_id, matter.c.organisation_id).where(
+                matter.c.id.in_(ids), allowed
+            )
+        ).all()
+        about = {row.id: row.unit_id or row.organisation_id or "" for row in rows}
+        names = redacted_names(connection, person, {one for one in about.values() if one})
+        return {matter_id: names.get(place, "") for matter_id, place in about.items()}
 
 
 def _visible(system: System, connection: Connection, person: Person, matter_id: str) -> RowMapping:

@@ -1,17 +1,21 @@
 """The time bar: who may move the clock, where to, and what is listed afterwards."""
 
 import re
+from collections import deque
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from service.clock import city_day
+from service.errors import Text
 from service.identity import duties
-from service.store.procedure import installation
+from service.jobs import Fired
+from service.store.procedure import installation, matter
 from service.system import System
 from tests import town
 from tests.web.conftest import Desk, open_desk
+from web.pages.clock import Move
 
 
 @pytest.fixture
@@ -54,6 +58,23 @@ def test_moving_to_a_date_shows_the_new_date_and_makes_tasks_overdue(demo: Desk)
     assert "超期" in page
     assert page.count("data-task") == 1
     assert clerk.get("/inbox?due=soon").text.count("data-task") == 0
+
+
+def test_what_fired_is_listed_with_its_matter_to_those_who_may_see_it(demo: Desk) -> None:
+    clerk = demo.visitor(demo.clerk)
+    demo.begin(clerk)
+    with demo.system.database.read() as connection:
+        at = demo.system.now(connection)
+        row = connection.execute(select(matter.c.id, matter.c.title)).one()
+    move = Move(at, at, [Fired(at, "timer", row.id, row.title, Text("三日未办", "Three days"), True)])
+    demo.app.extensions["chuanglv_moves"] = deque([move])
+    page = clerk.get("/clock").text
+    assert f'<a href="/matters/{row.id}">{row.title}</a>' in page
+    assert '<td data-label="单位">渭滨中学</td>' in page
+    stranger = demo.visitor(demo.stranger).get("/clock").text
+    assert "另有 1 件您无权查看" in stranger
+    assert row.title not in stranger
+    assert "三日未办" not in stranger
 
 
 @pytest.mark.parametrize("day", ["", "昨天", "2020-01-01", "9999-01-01"])

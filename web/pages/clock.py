@@ -1,14 +1,14 @@
 """The time bar of an installation whose clock may be moved: today, the next event, the next phase, a date."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service import jobs
+from service import jobs, matters
 from service.clock import CITY_ZONE, city_day
 from service.errors import Conflict, Forbidden, Invalid, NotFound, Text
 from service.identity import duties
@@ -61,13 +61,17 @@ class Move:
     end: datetime
     fired: Sequence[Fired]
 
-    @property
-    def days(self) -> list[tuple[datetime, list[Fired]]]:
-        """What fired day by day."""
+    def days(self, seen: Collection[str]) -> list[tuple[datetime, list[Fired]]]:
+        """What fired day by day in the matters of `seen`."""
         found: dict[date, list[Fired]] = {}
         for one in self.fired:
-            found.setdefault(city_day(one.at), []).append(one)
+            if one.matter_id in seen:
+                found.setdefault(city_day(one.at), []).append(one)
         return [(several[0].at, several) for several in found.values()]
+
+    def hidden(self, seen: Collection[str]) -> int:
+        """How many fired in other matters."""
+        return sum(one.matter_id not in seen for one in self.fired)
 
 
 def bar() -> Bar:
@@ -86,9 +90,12 @@ def bar() -> Bar:
 
 @page.get("/clock")
 def show() -> ResponseReturnValue:
-    """Show the last moves of the clock and all that fired."""
+    """Show the last moves of the clock and what fired in the matters the reader may see."""
     _demand_clock()
-    return render_template("clock/show.html", moves=list(_moves()), most_unfolded=MOST_UNFOLDED)
+    moves = list(_moves())
+    ids = {one.matter_id for move in moves for one in move.fired if one.matter_id is not None}
+    places = matters.places(current_system(), current_person(), ids)
+    return render_template("clock/show.html", moves=moves, places=places, most_unfolded=MOST_UNFOLDED)
 
 
 @page.post("/clock")
