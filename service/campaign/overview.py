@@ -32,6 +32,8 @@ MILESTONES: Mapping[str, Text] = {
     "inspected": Text("已检查", "Inspected"),
     "named": Text("已命名", "Named"),
 }
+#: What is said of an application whose diagram has not said anything of it yet.
+UNSAID = Text("填报中", "Being filled in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,15 @@ class OrganisationRow:
     late_reports: int
     targets: int
     applications: int
-    statuses: Mapping[str, int]
+    statuses: Mapping[Text, int]
     late: int
     cases: int
     cells: Mapping[str, tuple[int, Mapping[str, int]]]
+
+    def prepared(self, kinds: Sequence[tuple[str, Text]]) -> bool:
+        """Whether each of the deliverables came in time and was accepted."""
+        mine = [self.deliverables.get(kind) for kind, _ in kinds]
+        return bool(mine) and all(one is not None and one.state == "accepted" and one.in_time for one in mine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,7 @@ class Campaign:
     """All the board shows of a year."""
 
     levels: list[LevelRow]
-    kinds: list[tuple[str, str]]
+    kinds: list[tuple[str, Text]]
     organisations: list[OrganisationRow]
     work: list[WorkRow]
     issued: quotas.Version | None
@@ -155,6 +162,18 @@ class Overdue:
     step: Text
     title: str
     due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An open step that is late or soon will be, with the organisation that has it."""
+
+    matter_id: str
+    step: Text
+    title: str
+    organisation_name: str
+    due_at: datetime
+    late: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +242,7 @@ def campaign(connection: Connection, plan_year_id: str, at: datetime) -> Campaig
                 late_reports=sum(not one.in_time for one in own_reports),
                 targets=targets.get(body.id, 0),
                 applications=len(mine),
-                statuses=Counter(one.status.zh for one in mine),
+                statuses=Counter(one.status for one in mine),
                 late=overdue.get(body.id, 0),
                 cases=cases.get(body.id, 0),
                 cells={
@@ -283,7 +302,6 @@ def applications(connection: Connection, plan_year_id: str) -> list[Reached]:
             milestones.add("inspected")
         if (row.unit_id, row.level) in granted:
             milestones.add("named")
-        words = row.status_zh or row.state
         found.append(
             Reached(
                 id=row.id,
@@ -291,7 +309,7 @@ def applications(connection: Connection, plan_year_id: str) -> list[Reached]:
                 unit_id=row.unit_id,
                 level=row.level,
                 recommender_id=row.recommender_id,
-                status=Text(words, row.status_en or words),
+                status=Text(row.status_zh, row.status_en or row.status_zh) if row.status_zh else UNSAID,
                 closed=row.closed,
                 score=row.score,
                 in_time=row.in_time,
@@ -387,6 +405,38 @@ def overdue(
         if row.matter_id in allowed
     ]
     return OverdueList(seen, len(rows) - len(seen))
+
+
+def due_before(
+    connection: Connection, person: Person, roles: Mapping[str, Role], at: datetime, until: datetime
+) -> list[Due]:
+    """Return the open steps due before `until` in the matters a person may read, the longest overdue first."""
+    task = tables.task
+    rows = connection.execute(
+        select(
+            task.c.matter_id,
+            task.c.name_zh,
+            task.c.name_en,
+            task.c.title,
+            task.c.organisation_id,
+            task.c.due_at,
+        )
+        .join(tables.matter, tables.matter.c.id == task.c.matter_id)
+        .where(task.c.state == "open", task.c.due_at < until, visible_matters(connection, person, roles, at))
+        .order_by(task.c.due_at, task.c.id)
+    ).all()
+    names = redacted_names(connection, person, {row.organisation_id for row in rows if row.organisation_id})
+    return [
+        Due(
+            row.matter_id,
+            Text(row.name_zh, row.name_en),
+            row.title,
+            names.get(row.organisation_id, ""),
+            row.due_at,
+            row.due_at < at,
+        )
+        for row in rows
+    ]
 
 
 def funnel(connection: Connection, labels: Sequence[tuple[str, Text]], at: datetime) -> list[FunnelRow]:

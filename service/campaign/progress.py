@@ -27,7 +27,7 @@ class Deliverable:
 
     organisation_id: str
     kind: str
-    label: str
+    label: Text
     state: str
     rounds: int
     in_time: bool
@@ -68,7 +68,7 @@ def deliver(
     organisation_id: str,
     kind: str,
     *,
-    label: str,
+    label: Text,
     position: int,
     due_on: date | None,
     facts: Mapping[str, Any],
@@ -107,7 +107,8 @@ def deliver(
             organisation_id=organisation_id,
             kind=kind,
             position=position,
-            label=label,
+            label_zh=label.zh,
+            label_en=label.en,
             state="submitted",
             rounds=1,
             in_time=in_time,
@@ -157,7 +158,7 @@ def deliverables(
         Deliverable(
             row.organisation_id,
             row.kind,
-            row.label,
+            Text(row.label_zh, row.label_en),
             row.state,
             row.rounds,
             row.in_time,

@@ -24,6 +24,7 @@ def deliver(
     label: str,
     position: int,
     due_on: str,
+    label_en: str | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> Json:
     """Record one deliverable of the preparation phase (R11); in time is before 24:00 of `due_on`."""
@@ -32,7 +33,7 @@ def deliver(
         plan_year,
         organisation,
         kind,
-        label=label,
+        label=Text(label, label_en or label),
         position=position,
         due_on=parse_day(due_on),
         facts=dict(facts or {}),
