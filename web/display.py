@@ -33,6 +33,7 @@ def install(app: Flask) -> None:
     filters["left"] = left
     filters["since"] = since
     filters["size"] = size
+    filters["browser"] = browser
 
 
 def day(value: date | datetime | None) -> str:
@@ -105,6 +106,24 @@ def size(count: int | None) -> str:
     if count < 1024 * 1024:
         return f"{count / 1024:.0f} KB"
     return f"{count / 1024 / 1024:.1f} MB"
+
+
+#: What browsers and systems write of themselves, the more particular first: most pretend to be others as well.
+_BROWSERS = (
+    ("MicroMessenger", "微信"), ("DingTalk", "钉钉"), ("Edg", "Edge"), ("OPR/", "Opera"), ("QQBrowser", "QQ 浏览器"),
+    ("HuaweiBrowser", "华为浏览器"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"),
+)  # fmt: skip
+_SYSTEMS = (
+    ("HarmonyOS", "HarmonyOS"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"),
+    ("Windows", "Windows"), ("Mac OS", "macOS"), ("CrOS", "ChromeOS"), ("Linux", "Linux"),
+)  # fmt: skip
+
+
+def browser(agent: str) -> str:
+    """Say in words what browser on what system sent a request; programs by their own name."""
+    program = next((name for mark, name in _BROWSERS if mark in agent), agent.split("/")[0][:40])
+    machine = next((name for mark, name in _SYSTEMS if mark in agent), "")
+    return " · ".join(part for part in (program, machine) if part) or gettext("未知")
 
 
 def _duration(span: timedelta) -> str:

@@ -8,6 +8,7 @@ from flask import Blueprint, Flask, g, redirect, request
 from flask.typing import ResponseReturnValue
 
 from service.errors import Text
+from service.identity.organisations import REDACTED
 
 #: Where the choice is kept; two years, readable by nobody but us.
 COOKIE = "chuanglv_language"
@@ -45,7 +46,12 @@ def ngettext(one: str, many: str, number: int, **values: Any) -> str:
 
 
 def printed(value: object) -> object:
-    """Return what is printed for a value: a `Text` in the reader's language, nothing for None."""
+    """Return what is printed for a value: a `Text` in the reader's language, nothing for None.
+
+    Names are plain words, but what stands for the name of a military unit is a text like any other.
+    """
+    if value == REDACTED.zh:
+        value = REDACTED
     if isinstance(value, Text):
         return value.in_language(current())
     return "" if value is None else value

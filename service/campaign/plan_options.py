@@ -81,10 +81,11 @@ def setting_rows(context: SourceContext, parameter: str | None) -> list[Row]:
             one.key,
             one.label,
             {
-                "value": _in_words(one.value),
+                "value": one.chosen.zh if one.chosen else _in_words(one.value),
                 "source": one.source.zh,
                 "help": one.help.zh,
-                "choices": "、".join(str(choice) for choice in one.choices) or _WRITTEN.get(one.type, ""),
+                "choices": "、".join(words.zh for words in one.choices.values())
+                or _WRITTEN.get(one.type, ""),
             },
         )
         for one in settings.list_settings(context.connection, plan_year_id)

@@ -19,17 +19,22 @@ SINGLE = ("int", "bool", "choice", "day", "period")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting of a plan year; `choices` are the values a choice may take."""
+    """One setting of a plan year; `choices` are the values a choice may take, with what each is called."""
 
     key: str
     position: int
     type: str
     value: Any
-    choices: Sequence[Any]
+    choices: Mapping[Any, Text]
     label: Text
     source: Text
     help: Text
     changed: bool
+
+    @property
+    def chosen(self) -> Text | None:
+        """What the value of a choice is called."""
+        return self.choices.get(self.value) if self.type == "choice" else None
 
 
 def read_value(connection: Connection, plan_year_id: str, key: str) -> Any:
@@ -81,7 +86,7 @@ def list_settings(connection: Connection, plan_year_id: str) -> list[Setting]:
             position=row.position,
             type=row.type,
             value=row.value,
-            choices=tuple(row.choices or ()),
+            choices=_choices(row.choices or ()),
             label=Text(row.label_zh, row.label_en),
             source=Text(row.source_zh, row.source_en),
             help=Text(row.help_zh, row.help_en),
@@ -96,6 +101,13 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
+
+
+def _choices(entries: Sequence[Any]) -> dict[Any, Text]:
+    """Return the values of a choice with what each is called: an entry is a bare value, or one with labels."""
+    return {
+        one["value"]: Text(one["label"], one["label_en"]) for one in entries if isinstance(one, Mapping)
+    } or {one: Text(str(one), str(one)) for one in entries}
 
 
 def store_defaults(connection: Connection, plan_year_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
@@ -160,6 +172,11 @@ def check(key: str, kind: str, value: Any, choices: Sequence[Any]) -> Any:
         value = int(value)
     if kind == "bool" and value in ("true", "false"):
         value = value == "true"
+    if kind == "choice":
+        known = _choices(choices)
+        # People write what they read.
+        value = next((one for one, words in known.items() if value in (words.zh, words.en)), value)
+        choices = tuple(known)
     if kind in ("day",):
         return parse_day(str(value)).isoformat()
     fits = {

@@ -203,8 +203,8 @@ def _check_starting(diagram: Diagram, called: Set[str]) -> None:
     if diagram.starts_on is None and not diagram.starters and diagram.key not in called:
         diagram.findings.warning(
             "nobody-starts",
-            "没有人能发起这个流程：它没有 cl:starters，不由消息启动，也没有流程调用它",
-            "nobody can start this process: it has no cl:starters, no message starts it and no process calls it",
+            "没有人能发起这个流程：没有写哪些岗位可以发起，不由消息启动，也没有流程调用它",
+            "nobody can start this process: no role may begin it, no message starts it and no process calls it",
             diagram.process,
         )
 

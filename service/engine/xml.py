@@ -1,5 +1,6 @@
 """The only parser of XML bytes: no DOCTYPE, no entities, no network, and caps on size, elements and depth."""
 
+import re
 from typing import Any, TypeAlias, cast
 
 from lxml import etree
@@ -46,7 +47,7 @@ def parse_xml(data: bytes, most: int = MOST_ELEMENTS) -> Node:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as broken:
         reason = (broken.msg or "no element found")[:200]
-        told = Text(f"不是合格的 XML：{reason}", f"not well-formed XML: {reason}")
+        told = Text(f"不是合格的 XML：{_in_chinese(reason)}", f"not well-formed XML: {reason}")
         raise XmlError(told, line=broken.lineno) from None
     except (ValueError, LookupError) as broken:
         reason = str(broken)[:200]
@@ -59,6 +60,33 @@ def parse_xml(data: bytes, most: int = MOST_ELEMENTS) -> Node:
         )
     _refuse_large(root, most)
     return root
+
+
+#: What the parser says most often, as people read it; `{}` are the names it gives.
+_SAID = (
+    (r"Premature end of data in tag (\S+) line (\d+)", "文件不完整，第 {1} 行的 <{0}> 没有结束"),
+    (
+        r"Opening and ending tag mismatch: (\S+) line (\d+) and ([^\s,]+)",
+        "第 {1} 行的 <{0}> 与结束标签 </{2}> 不配对",
+    ),
+    (r"Couldn't find end of Start Tag (\S+)", "文件不完整，标签 <{0} 没有写完"),
+    (r"expected '>'", "标签没有写完，缺少“>”"),
+    (r"Namespace prefix (\S+) .*not defined", "前缀 {0} 没有声明"),
+    (r"Attribute (\S+) redefined", "属性 {0} 写了两次"),
+    (r"Document is empty|no element found|Start tag expected.*", "文件里没有 XML 内容"),
+    (r"Extra content at the end of the document", "文件末尾有多余的内容"),
+    (r"AttValue: .*|attributes construct error", "属性的写法不对，值要用引号括起来"),
+    (r"(?:xmlParse)?Entity.*|EntityRef: .*", "“&”之后的写法不对；“&”本身写作 &amp;"),
+)
+
+
+def _in_chinese(reason: str) -> str:
+    """Return what the parser says in Chinese, as it says it where we have no words for it."""
+    for pattern, words in _SAID:
+        found = re.match(pattern, reason)
+        if found is not None:
+            return words.format(*found.groups())
+    return f"写法有误（{reason}）"
 
 
 def local(node: Node) -> str:

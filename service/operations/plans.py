@@ -114,7 +114,7 @@ def _set_settings(context: Context, plan_year: str, rows: Sequence[Any]) -> int:
     for row in rows:
         now = known[row["row"]]
         given = str(row.get("value") or "").strip()
-        if given == settings_of_year.shown(now.value):
+        if given == settings_of_year.shown(now.value) or (now.chosen and given == now.chosen.zh):
             continue
         try:
             settings_of_year.change(

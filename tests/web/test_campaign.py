@@ -120,6 +120,8 @@ def test_the_board_shows_phases_targets_and_work_items(campaign: Campaign) -> No
     assert page.count('class="is-done"') == 3
     assert 'aria-current="step"' in page
     assert "1/22" in page
+    # An application its diagram has said nothing of yet is not called by the name of a state.
+    assert not re.search(r"</b> [a-z_]+</a>", page)
     for code in ("W1.1", "W3.10", "W4.7"):
         assert f">{code}</a>" in page
 
@@ -129,6 +131,9 @@ def test_r09_lists_name_a_military_unit_in_its_channel_only(campaign: Campaign) 
     outside = campaign.visitor("boss").get(address).text
     assert "某涉军单位" in outside
     assert "演示barracks" not in outside
+    reader = campaign.visitor("boss")
+    reader.get("/language/en")
+    assert "A military unit" in reader.get(address).text
     assert "演示barracks" in campaign.visitor("garrison").get(address).text
     other = campaign.visitor("education").get(address).text
     assert "您无权查看" in other
@@ -139,7 +144,13 @@ def test_settings_stand_beside_their_sources(campaign: Campaign) -> None:
     page = campaign.visitor("clerk").get("/board/settings").text
     assert "计划原文四（三）" in page
     assert "个工作日" in page
-    assert "county_office" not in page
+    # Choices, kinds and windows by what they are called, in the reader's language.
+    for code in ("county_office", "target", "real_name", "facts"):
+        assert f">{code}" not in page
+        assert f"{code}：" not in page
+    visitor = campaign.visitor("clerk")
+    visitor.get("/language/en")
+    assert "By real name, or with facts" in visitor.get("/board/settings").text
 
 
 def test_an_application_form_prints_what_was_filled_in_and_said(campaign: Campaign) -> None:

@@ -8,6 +8,7 @@ import pytest
 from service import clock
 from service.identity import directory, people, sign_in
 from tests.web.conftest import Desk
+from web.display import browser
 
 PASSWORD = "七月的银杏叶黄了吗 2026"
 
@@ -168,3 +169,20 @@ def test_what_no_database_keeps_is_refused_on_pages_too(desk: Desk) -> None:
     answers.append(visitor.post("/start/desk", {"subject": "节\0水", "urgency": "urgent"}))
     for one in answers:
         assert (one.status_code, "NUL" in one.text) == (422, True)
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140",
+            "Edge · Windows",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1",
+            "Safari · iPhone",
+        ),
+        ("Mozilla/5.0 (Linux; Android 16) Chrome/140 Mobile MicroMessenger/8.0", "微信 · Android"),
+        ("curl/8.5", "curl"),
+    ],
+)
+def test_a_browser_is_named_in_words(agent: str, words: str) -> None:
+    assert browser(agent) == words

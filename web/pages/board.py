@@ -134,15 +134,17 @@ def plan_settings() -> ResponseReturnValue:
         version = quotas.newest(connection, chosen.id)
         known = settings.list_settings(connection, chosen.id)
         levels = plans.levels(connection, chosen.id)
+        listed = windows.list_windows(connection, chosen.id)
         labels = {one.kind: one.label for one in organisations.kinds(connection)}
         labels |= {one.code: one.label for one in levels}
         return render_template(
             "board/settings.html",
             chosen=chosen,
             settings=known,
-            words={one.key: _in_words(one.value, labels) for one in known},
+            words={one.key: say(one.chosen) if one.chosen else _in_words(one.value, labels) for one in known},
             levels=levels,
-            windows=windows.list_windows(connection, chosen.id),
+            windows=listed,
+            window_labels={one.name: one.label for one in listed},
             extensions=extensions,
             names=organisations.names(connection, bodies),
             version=version,
