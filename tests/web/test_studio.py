@@ -206,6 +206,24 @@ def test_what_is_no_archive_is_refused_on_the_page(studio: Studio) -> None:
     assert "不是可以读取的 zip" in visitor.get(answer.headers["Location"]).text
 
 
+def test_an_upload_that_brings_errors_says_so(studio: Studio) -> None:
+    visitor, draft = studio.begin(studio.designer)
+    cut_off = studio.files()["desk.bpmn"].rpartition(b"</bpmn:definitions>")[0]
+    data = {"version": version_of(visitor, draft), "files": (io.BytesIO(cut_off), "desk.bpmn")}
+    page = visitor.get(visitor.post(f"{draft}/upload", data).headers["Location"]).text
+    assert "其中有错误：desk.bpmn" in page
+    assert "cl-toast--ok" not in page
+    assert "没有结束" in page
+    assert "Premature" not in page
+
+
+def test_a_version_says_who_starts_its_processes(studio: Studio) -> None:
+    visitor = studio.desk.visitor(studio.designer)
+    versions = re.findall(r"/designer/versions/[0-9a-f]{32}", visitor.get("/designer/").text)
+    page = visitor.get(versions[0]).text
+    assert '<td data-label="由谁启动">经办人</td>' in page
+
+
 def test_a_file_too_large_is_refused(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     visitor, draft = studio.begin(studio.designer)
     monkeypatch.setattr(drafts, "LARGEST_FILE", 1000)

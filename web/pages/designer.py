@@ -92,10 +92,17 @@ def version(deployment_id: str) -> ResponseReturnValue:
         files = deployment_files(connection, deployment_id)
         running = {(one.process_key, one.version): one.count for one in differences.running(connection)}
     rows = _rows(files, {}, ())
+    procedure = _check(files)
+    senders: dict[str, list[Text]] = {}
+    for process in procedure.processes.values():
+        for message in {one.send.message for one in process.elements.values() if one.send is not None}:
+            senders.setdefault(message, []).append(process.name)
     return render_template(
         "designer/version.html",
         version=deployment,
         definitions=definitions,
+        roles={key: one.label for key, one in procedure.roles.items()},
+        senders=senders,
         running=running,
         groups=_groups(rows),
         kinds=dict(KINDS),
@@ -252,7 +259,13 @@ def upload(draft_id: str) -> ResponseReturnValue:
         message = Text("请选择要上传的文件", "Choose the files to upload")
         raise Invalid(message, fields={"files": message})
     drafts.save_files(current_system(), current_person(), draft_id, found, version=_version())
-    flash(gettext("已上传 %(n)s 个文件", n=len(found)), "ok")
+    problems = _check(drafts.files(current_system(), current_person(), draft_id)).problems
+    broken = sorted({one.file for one in problems if one.severity == "error" and one.file in found})
+    if broken:
+        words = gettext("已上传 %(n)s 个文件，其中有错误：%(files)s", n=len(found), files="、".join(broken))
+        flash(words, "soon")
+    else:
+        flash(gettext("已上传 %(n)s 个文件", n=len(found)), "ok")
     return redirect(url_for("designer.show", draft_id=draft_id))
 
 
