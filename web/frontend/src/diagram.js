@@ -25,7 +25,10 @@ for (const place of document.querySelectorAll('[data-diagram]')) {
   const whole = () => canvas.zoom('fit-viewport', 'auto');
   whole();
   // Where the whole would be too small to read, it begins at the present step, and what is over at its beginning.
-  const here = [...stands.current, ...stands.done].map((id) => known.get(id)).find(Boolean);
+  // The step is what somebody does now; events that only might still happen stand beside it from the beginning.
+  const current = stands.current.map((id) => known.get(id)).filter(Boolean);
+  const activity = current.find((one) => /Task|SubProcess|CallActivity/.test(one.type));
+  const here = activity ?? current[0] ?? stands.done.map((id) => known.get(id)).find(Boolean);
   if (canvas.zoom() < READABLE && here) {
     const { inner } = canvas.viewbox();
     canvas.zoom(READABLE);
