@@ -34,6 +34,8 @@ class Column:
     required: bool
     kind: ColumnKind
     hint: Text
+    #: Returns what the cell refers to (a code, an id); raises `Invalid` for what there is not, or `Follows`.
+    refers: "Callable[[Context, str], str] | None" = None
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class Context:
     levels: Mapping[str, Text]
     organisation_kinds: Mapping[str, Text]
     unit_kinds: Mapping[str, Text]
+    areas: Mapping[str, Text]
     #: Password and its hash for each new login, made beforehand: hashing takes long.
     passwords: Mapping[str, tuple[str, str]]
     failed: set[str] = field(default_factory=set)
@@ -93,8 +96,51 @@ def read_row(sheet: SheetKind, cells: Mapping[str, Cell]) -> tuple[dict[str, Any
         try:
             values[column.key] = _read(column, value)
         except AppError as error:
-            wrong[column.key] = error.text
+            wrong[column.key] = _about(column, value, error.text)
     return values, wrong
+
+
+def check_row(context: Context, sheet: SheetKind, values: dict[str, Any]) -> dict[str, Text]:
+    """Return what is wrong by column in what a row refers to and with the facts of a unit, all of it at once.
+
+    Values become the codes and ids they mean. Raises `Follows` where nothing else is wrong than what is referred to.
+    """
+    wrong: dict[str, Text] = {}
+    follows = False
+    for column in sheet.columns:
+        given = values.get(column.key)
+        if column.refers is None or given is None:
+            continue
+        try:
+            values[column.key] = column.refers(context, given)
+        except Follows:
+            follows = True
+        except AppError as error:
+            wrong[column.key] = _about(column, given, error.text)
+    facts = {
+        name: values[name]
+        for name in directory.PROFILE
+        if sheet.write is _unit and name not in wrong and values.get(name) is not None
+    }
+    if facts and not follows:
+        try:
+            directory.check_profile(context.connection, facts)
+        except AppError as error:
+            wrong |= {
+                key: text for key, text in (error.facts.get("fields") or {}).items() if key not in wrong
+            }
+    if follows and not wrong:
+        raise Follows
+    return wrong
+
+
+def _about(column: Column, value: Any, text: Text) -> Text:
+    """Return what is wrong with the column's heading and what stands in the cell."""
+    given = str(value)[:40]
+    return Text(
+        f"{column.heading.zh}“{given}”：{text.zh}",
+        f"{column.heading.en} “{given}”: {text.en}",
+    )
 
 
 def _read(column: Column, value: Any) -> Any:
@@ -117,7 +163,11 @@ def _read(column: Column, value: Any) -> Any:
 
 def _day(text: str) -> date:
     written = _WRITTEN_DAY.fullmatch(text)
-    return parse_day("-".join(part.zfill(2) for part in written.groups()) if written else text)
+    try:
+        return parse_day("-".join(part.zfill(2) for part in written.groups()) if written else text)
+    except Invalid:
+        # Instants, which a day may otherwise be written as, are nothing for a cell.
+        raise Invalid(Text("应为日期，如 2026-03-01", "a day is expected, such as 2026-03-01")) from None
 
 
 def _flag(value: Any) -> bool:
@@ -158,9 +208,9 @@ def _organisation(context: Context, row: Row) -> None:
         code=row["code"],
         name=row["name"],
         name_en=row["name_en"] or "",
-        kind=_choice("kind", row["kind"], context.organisation_kinds, without=(UNIT,)),
+        kind=row["kind"],
         area_code=row["area_code"],
-        parent_id=_optional(context, "parent_id", row["parent_id"]),
+        parent_id=row["parent_id"],
         valid_from=row["valid_from"] or city_day(context.at),
     )
 
@@ -169,10 +219,6 @@ def _unit(context: Context, row: Row) -> None:
     profile: dict[str, Any] = {
         name: row[name] for name in directory.PROFILE if name in row and row[name] is not None
     }
-    profile["unit_kind"] = _choice("unit_kind", row["unit_kind"], context.unit_kinds)
-    profile["municipal_department_id"] = _optional(
-        context, "municipal_department_id", row["municipal_department_id"]
-    )
     organisation_id = directory.insert_organisation(
         context.connection,
         code=row["code"],
@@ -180,7 +226,7 @@ def _unit(context: Context, row: Row) -> None:
         name_en=row["name_en"] or "",
         kind=UNIT,
         area_code=row["area_code"],
-        parent_id=_optional(context, "parent_id", row["parent_id"]) or profile["municipal_department_id"],
+        parent_id=row["parent_id"] or row["municipal_department_id"],
         valid_from=row["valid_from"] or city_day(context.at),
     )
     directory.insert_profile(context.connection, organisation_id, profile, at=context.at)
@@ -213,9 +259,7 @@ def _membership(context: Context, row: Row) -> None:
     if person.id == context.by:
         message = Text("不能给自己授予岗位", "Nobody may give a role to himself")
         raise Invalid(message, fields={"login": message})
-    known = {one.id: one.label for one in context.roles.values()} | dict(duties.LABELS)
-    role = _choice("role", row["role"], known) if context.roles else row["role"]
-    organisation_id = _optional(context, "organisation_id", row["organisation_id"])
+    role, organisation_id = row["role"], row["organisation_id"]
     administration.check_role(context.connection, role, organisation_id)
     people.insert_membership(
         context.connection,
@@ -237,16 +281,16 @@ def _title(context: Context, row: Row) -> None:
                 "The procedure in force knows no levels of titles: deploy one first",
             )
         )
-    unit = _found(context, "unit", row["unit"])
+    unit = organisations.get(context.connection, row["unit"])
     if unit.kind != UNIT:
         message = Text(f"{unit.name} 不是单位", f"{unit.name} is no unit")
         raise Invalid(message, fields={"unit": message})
-    namer = _found(context, "namer", row["namer"]) if row["namer"] else None
+    namer = organisations.get(context.connection, row["namer"]) if row["namer"] else None
     legacy_titles.record(
         context.connection,
         unit_id=unit.id,
         unit_name=row["unit_name"] or unit.name,
-        level=_choice("level", row["level"], context.levels),
+        level=row["level"],
         number=row["number"],
         namer_id=namer.id if namer is not None else None,
         namer_name=namer.name if namer is not None else row["namer_name"] or "",
@@ -257,6 +301,31 @@ def _title(context: Context, row: Row) -> None:
         at=context.at,
         by=context.by,
     )
+
+
+def _chosen(name: str, *, without: Sequence[str] = ()) -> Callable[[Context, str], str]:
+    """Return what finds the code of a choice among those of the context under `name`."""
+
+    def find(context: Context, given: str) -> str:
+        known: Mapping[str, Text] = getattr(context, name)
+        return _choice("", given, known, without=without) if known else given
+
+    return find
+
+
+def _role(context: Context, given: str) -> str:
+    known = {one.id: one.label for one in context.roles.values()} | dict(duties.LABELS)
+    return _choice("", given, known) if context.roles else given
+
+
+def _area(context: Context, given: str) -> str:
+    if given not in context.areas:
+        raise Invalid(Text("没有这个行政区划代码", "there is no such area"))
+    return given
+
+
+def _body(context: Context, given: str) -> str:
+    return _found(context, "", given).id
 
 
 def _choice(key: str, given: str, known: Mapping[str, Text], *, without: Sequence[str] = ()) -> str:
@@ -270,10 +339,6 @@ def _choice(key: str, given: str, known: Mapping[str, Text], *, without: Sequenc
         f"{given!r} is not known; one of: {', '.join(one.en for one in possible)}",
     )
     raise Invalid(message, fields={key: message})
-
-
-def _optional(context: Context, key: str, code: str | None) -> str | None:
-    return _found(context, key, code).id if code else None
 
 
 def _found(context: Context, key: str, code: str) -> Organisation:
@@ -294,8 +359,9 @@ def _column(
     *,
     required: bool = False,
     hint: tuple[str, str] = ("", ""),
+    refers: Callable[[Context, str], str] | None = None,
 ) -> Column:
-    return Column(key, Text(zh, en), required, kind, Text(*hint))
+    return Column(key, Text(zh, en), required, kind, Text(*hint), refers)
 
 
 _CODE_HINT: Final = ("唯一，导入后用于引用", "unique; other sheets refer to it")
@@ -337,10 +403,17 @@ SHEETS: Final[Sequence[SheetKind]] = (
             _column("name", "名称", "Name", required=True),
             _column("name_en", "英文名称", "English name"),
             _column(
-                "kind", "机构类别", "Kind", required=True, hint=("类别代码或名称", "code or name of the kind")
+                "kind",
+                "机构类别",
+                "Kind",
+                required=True,
+                hint=("类别代码或名称", "code or name of the kind"),
+                refers=_chosen("organisation_kinds", without=(UNIT,)),
             ),
-            _column("area_code", "行政区划代码", "Area code", hint=_AREA_HINT),
-            _column("parent_id", "上级机构代码", "Code of the body above", hint=_ORGANISATION_HINT),
+            _column("area_code", "行政区划代码", "Area code", hint=_AREA_HINT, refers=_area),
+            _column(
+                "parent_id", "上级机构代码", "Code of the body above", hint=_ORGANISATION_HINT, refers=_body
+            ),
             _column("valid_from", "设立日期", "Since", "day", hint=_DAY_HINT),
         ],
         "code",
@@ -352,15 +425,25 @@ SHEETS: Final[Sequence[SheetKind]] = (
             _column("code", "代码", "Code", required=True, hint=_CODE_HINT),
             _column("name", "名称", "Name", required=True),
             _column("name_en", "英文名称", "English name"),
-            _column("area_code", "行政区划代码", "Area code", required=True, hint=_AREA_HINT),
-            _column("unit_kind", "单位类别", "Kind", required=True, hint=("如 学校", "such as School")),
+            _column("area_code", "行政区划代码", "Area code", required=True, hint=_AREA_HINT, refers=_area),
+            _column(
+                "unit_kind",
+                "单位类别",
+                "Kind",
+                required=True,
+                hint=("如 学校", "such as School"),
+                refers=_chosen("unit_kinds"),
+            ),
             _column(
                 "municipal_department_id",
                 "市级主管部门代码",
                 "Code of the municipal department",
                 hint=("仅市直系统单位填写", "only for units of a municipal system"),
+                refers=_body,
             ),
-            _column("parent_id", "上级机构代码", "Code of the body above", hint=_ORGANISATION_HINT),
+            _column(
+                "parent_id", "上级机构代码", "Code of the body above", hint=_ORGANISATION_HINT, refers=_body
+            ),
             _column("valid_from", "设立日期", "Since", "day", hint=_DAY_HINT),
             *_PROFILE_COLUMNS,
         ],
@@ -372,8 +455,21 @@ SHEETS: Final[Sequence[SheetKind]] = (
         Text("任职", "Memberships"),
         [
             _column("login", "登录名", "Login name", required=True),
-            _column("role", "岗位", "Role", required=True, hint=("岗位名称或编号", "name or id of the role")),
-            _column("organisation_id", "机构代码", "Code of the organisation", hint=_ORGANISATION_HINT),
+            _column(
+                "role",
+                "岗位",
+                "Role",
+                required=True,
+                hint=("岗位名称或编号", "name or id of the role"),
+                refers=_role,
+            ),
+            _column(
+                "organisation_id",
+                "机构代码",
+                "Code of the organisation",
+                hint=_ORGANISATION_HINT,
+                refers=_body,
+            ),
             _column("valid_from", "开始日期", "From", "day", hint=_DAY_HINT),
             _column(
                 "valid_to", "截止日期", "To", "day", hint=("含当日；空为长期", "included; empty is open")
@@ -385,14 +481,21 @@ SHEETS: Final[Sequence[SheetKind]] = (
     SheetKind(
         Text("历史称号", "Titles before the system"),
         [
-            _column("unit", "单位代码", "Code of the unit", required=True),
+            _column("unit", "单位代码", "Code of the unit", required=True, refers=_body),
             _column(
                 "unit_name",
                 "命名时单位名称",
                 "Name of the unit when it was named",
                 hint=("空为现名称", "empty is the present name"),
             ),
-            _column("level", "级别", "Level", required=True, hint=("如 县级", "such as County")),
+            _column(
+                "level",
+                "级别",
+                "Level",
+                required=True,
+                hint=("如 县级", "such as County"),
+                refers=_chosen("levels"),
+            ),
             _column("number", "证书编号", "Certificate number", required=True),
             _column(
                 "decided_on",
@@ -403,7 +506,9 @@ SHEETS: Final[Sequence[SheetKind]] = (
                 hint=("决定日期", "of the decision"),
             ),
             _column("decision_number", "决定文号", "Number of the decision", required=True),
-            _column("namer", "命名机关代码", "Code of the naming body", hint=_ORGANISATION_HINT),
+            _column(
+                "namer", "命名机关代码", "Code of the naming body", hint=_ORGANISATION_HINT, refers=_body
+            ),
             _column(
                 "namer_name",
                 "命名机关名称",

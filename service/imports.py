@@ -15,9 +15,9 @@ from service.errors import AppError, Forbidden, Invalid, Text
 from service.identity import duties, journal, passwords
 from service.identity.access import roles_in_force
 from service.identity.people import Person
-from service.import_sheets import PEOPLE, SHEETS, Context, Follows, SheetKind, read_row
+from service.import_sheets import PEOPLE, SHEETS, Context, Follows, SheetKind, check_row, read_row
 from service.spreadsheets import Cell, Sheet
-from service.store.identity import organisation_kind, unit_kind
+from service.store.identity import area, organisation_kind, unit_kind
 from service.system import System
 
 #: More new people than this take too long to give passwords to at once.
@@ -267,7 +267,11 @@ def _write(
 def _write_row(context: Context, read: _Read, cells: dict[str, Cell]) -> list[CellProblem]:
     values, wrong = read_row(read.kind, cells)
     followed = False
-    if not wrong:
+    try:
+        wrong |= check_row(context, read.kind, values)
+    except Follows:
+        followed = True
+    if not wrong and not followed:
         try:
             read.kind.write(context, values)
         except Follows:
@@ -306,6 +310,7 @@ def _context(
         levels=levels,
         organisation_kinds={row.kind: Text(row.label, row.label_en or row.label) for row in kinds},
         unit_kinds={row.kind: Text(row.label, row.label_en or row.label) for row in unit_kinds},
+        areas={row.code: Text(row.name, row.name_en or row.name) for row in connection.execute(select(area))},
         passwords=hashed,
     )
 
