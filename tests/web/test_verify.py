@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -15,6 +16,7 @@ from service.identity import directory
 from service.system import System
 from tests.web.conftest import PROCEDURES, Visitor
 from web.app import create_app
+from web.pages import verify
 
 
 @dataclass
@@ -172,6 +174,20 @@ def test_r01_the_public_searches_the_register_by_area_kind_level_state_and_name(
     assert "A-1" not in only
     assert "没有符合条件" in public.get("/verify/?area=610422").text
     assert public.get("/verify/?number=A-1").headers["Location"].endswith("/verify/title/A-1")
+
+
+def test_the_public_finds_the_register_from_the_sign_in_page_and_turns_its_pages(register: Register) -> None:
+    for number in range(verify.ROWS + 1):
+        register.title(register.unit(f"渭滨{number}校"), f"渭滨{number}校", f"B-{number:02}")
+    public = register.public()
+    assert 'href="/verify/"' in public.get("/sign-in").text
+    first = public.get("/verify/").text
+    assert first.count("/verify/title/") == verify.ROWS
+    following = re.search(r'href="([^"]+)">下一页', first)
+    assert following is not None
+    second = public.get(following[1].replace("&amp;", "&")).text
+    assert f"B-{verify.ROWS}" in second
+    assert second.count("/verify/title/") == 1
 
 
 def test_open_data_is_csv_and_json(register: Register) -> None:

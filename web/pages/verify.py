@@ -16,6 +16,8 @@ from web.language import say
 
 page = Blueprint("verify", __name__, url_prefix="/verify")
 
+#: Titles on a page: few enough for a phone.
+ROWS = 20
 #: What a spreadsheet would take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -39,6 +41,7 @@ def home() -> ResponseReturnValue:
             verdict=asked["verdict"],
             text=asked["text"],
             after=request.args.get("after"),
+            limit=ROWS,
         )
         return render_template(
             "verify/home.html",
