@@ -58,6 +58,10 @@ def test_moving_to_a_date_shows_the_new_date_and_makes_tasks_overdue(demo: Desk)
     assert "超期" in page
     assert page.count("data-task") == 1
     assert clerk.get("/inbox?due=soon").text.count("data-task") == 0
+    # Managers see on their home page what is late in the city, nobody else does.
+    manager = town.add_person(demo.system, "管理者", (duties.MANAGER, None))
+    assert "超期 1" in demo.visitor(manager).get("/").text
+    assert "全市超期" not in demo.visitor(demo.stranger).get("/").text
 
 
 def test_what_fired_is_listed_with_its_matter_to_those_who_may_see_it(demo: Desk) -> None:

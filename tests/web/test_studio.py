@@ -100,6 +100,17 @@ def test_a_second_person_publishes(studio: Studio) -> None:
     assert b"<bpmn:process  " in studio.files()["desk.bpmn"]
 
 
+def test_a_draft_that_waits_is_on_the_publisher_s_home_page(studio: Studio) -> None:
+    visitor, draft = studio.begin(studio.designer)
+    visitor.post(f"{draft}/submit", {"note": "为了周五"})
+    home = studio.desk.visitor(studio.publisher).get("/").text
+    assert f'href="{draft}"' in home
+    assert "等您审核发布" in home
+    assert "没有等您办理的事" not in home
+    assert "等您审核发布" not in visitor.get("/").text
+    assert draft not in studio.desk.visitor(studio.desk.clerk).get("/").text
+
+
 def test_a_publisher_gives_a_draft_back(studio: Studio) -> None:
     visitor, draft = studio.begin(studio.designer)
     visitor.post(f"{draft}/submit", {"note": "什么也没改"})

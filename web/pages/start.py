@@ -3,18 +3,25 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service import inbox, instances, matters
+from service import drafts, inbox, incidents, instances, matters
+from service.campaign import overview
+from service.campaign.overview import Due
+from service.drafts import Draft
 from service.errors import AppError, Conflict, Forbidden, Invalid, Text
+from service.identity import duties
+from service.identity.access import roles_in_force
 from service.inbox import TaskRow
+from service.incidents import Incident
 from service.instances import StartForm
 from service.matters import DiagramStep, MatterRow
 from service.repeats import request_key
-from web.context import current_person, current_system
+from web.context import current_person, current_system, now
 from web.failures import field_errors, wants_json
 from web.forms import view as form_view
 from web.language import gettext, say
@@ -36,6 +43,15 @@ class Progress:
     open_tasks: list[TaskRow]
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Drafts of the procedure, open incidents, and the steps due this week (None: not theirs to oversee)."""
+
+    drafts: list[Draft]
+    incidents: list[Incident]
+    due: list[Due] | None
+
+
 @page.get("/")
 def home() -> ResponseReturnValue:
     """Show what waits for me, where the year stands, and my own matters."""
@@ -51,6 +67,7 @@ def home() -> ResponseReturnValue:
         mine=[_progress(one) for one in mine],
         startable=instances.startable(system, person),
         unit=unit,
+        watch=_watch(),
     )
 
 
@@ -117,6 +134,23 @@ def upload(key: str) -> ResponseReturnValue:
     if given.form is None:
         raise Conflict(Text("这个流程没有发起表单", "This process has no start form"))
     return jsonify(**keep_file(given.form, {}))
+
+
+def _watch() -> Watch:
+    """Return what a person's duties ask them to look at, beside the tasks of their roles."""
+    system, person = current_system(), current_person()
+    studio = person.has(duties.DESIGNER) or person.has(duties.PUBLISHER)
+    due: list[Due] | None = None
+    if any(person.has(one) for one in duties.READS_ALL):
+        with system.database.read() as connection:
+            due = overview.due_before(
+                connection, person, roles_in_force(connection), now(), now() + timedelta(days=7)
+            )
+    return Watch(
+        drafts=drafts.list_drafts(system, person) if studio else [],
+        incidents=incidents.list_open(system, person) if person.has(duties.PROCESS_ADMINISTRATOR) else [],
+        due=due,
+    )
 
 
 def _organisation() -> str | None:
