@@ -164,7 +164,10 @@ def _form(login: str = "", words: Text | None = None) -> str:
 
 
 def _demo_people() -> list[tuple[Person, str]]:
-    found = demo_people.list_people(current_system())
+    """Return the demo people with what they hold: on top one of each combination of roles, then the others."""
+    every = demo_people.list_people(current_system())
+    first = {one.roles: one.id for one in reversed(every)}
+    found = sorted(every, key=lambda one: first[one.roles] != one.id)
     held = navigation.seats_of(found)
     return [(one, "；".join(held[one.id])) for one in found]
 
