@@ -107,6 +107,15 @@ def find(connection: Connection, code_or_id: str) -> Organisation:
     return _organisation(row)
 
 
+def find_named(connection: Connection, person: Person, wanted: str) -> Organisation:
+    """Return an organisation by its code, its id or, where one that the person may read bears it, its name.
+
+    Raises `NotFound`.
+    """
+    rows = connection.execute(_query().where(organisation.c.name == wanted, readable(person)).limit(2)).all()
+    return _organisation(rows[0]) if len(rows) == 1 else find(connection, wanted)
+
+
 def unit(connection: Connection, organisation_id: str) -> Unit:
     """Return a unit with its profile, in full. Raises `NotFound` for what is no unit."""
     row = (
@@ -278,6 +287,16 @@ def list_for(
         page = [_organisation(row) for row in rows[:limit]]
         following = page[-1].id if len(rows) > limit else None
         return Page([_as_read(person, one) for one in page], following)
+
+
+def choices(system: System, person: Person) -> list[Organisation]:
+    """Return all organisations and units in being that a person may read in full, by code, to choose one."""
+    with system.database.read() as connection:
+        day = city_day(system.now(connection))
+        rows = connection.execute(
+            _query().where(in_being(day), readable(person)).order_by(organisation.c.code)
+        )
+        return [_organisation(row) for row in rows]
 
 
 def _as_read(person: Person, one: Organisation) -> Organisation:

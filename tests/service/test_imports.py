@@ -252,6 +252,28 @@ def test_all_errors_are_named_at_once(sqlite_system: System) -> None:
     found = imports.preview(sqlite_system, boss, book(sheets)).problems
     places = {(one.sheet, one.cell) for one in found}
     assert {("机构", "C2"), ("人员", "B2"), ("单位", "B1"), ("单位", ""), ("别的", "")} <= places
+    # In one row too: a number that is none hides neither a kind, an area, a code nor a credit code there is not.
+    row: list[object] = [
+        "U-3",
+        "某校",
+        "999999",
+        "城堡",
+        "12610402DEM000002X",
+        "D-9",
+        "也许",
+        None,
+        "U4",
+        None,
+    ]
+    found = imports.preview(sqlite_system, boss, book({**WHOLE, "单位": [UNITS[0], row]})).problems
+    assert [one.cell for one in found if one.sheet == "单位"] == ["C2", "D2", "F2", "E2", "G2", "I2"]
+    words = {one.cell: one.text for one in found}
+    assert words["I2"].zh == "学生人数“U4”：应为数字"
+    sheets = changed("任职", 2, 4, "昨天")
+    sheets["任职"][1][1], sheets["任职"][1][2] = "城主", "X-9"
+    found = imports.preview(sqlite_system, boss, book(sheets)).problems
+    assert [one.cell for one in found] == ["B2", "C2", "D2"]
+    assert "+08:00" not in found[2].text.zh
 
 
 def test_the_template_imports_without_a_complaint_once_filled(sqlite_system: System) -> None:

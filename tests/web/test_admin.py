@@ -112,7 +112,10 @@ def test_a_role_is_given_at_an_organisation_from_a_day_and_ended(office: Office)
         f"{address}/memberships", {"role": "clerk", "organisation": office.code(), "valid_from": "2026-13-01"}
     )
     assert bad_day.status_code == 422
-    given = {"role": "clerk", "organisation": office.code(), "valid_from": "2026-01-01"}
+    # The organisation is chosen from a list, by its code or its name.
+    page = visitor.get(address).text
+    assert f'<option value="{office.code()}">渭滨中学</option>' in page
+    given = {"role": "clerk", "organisation": "渭滨中学", "valid_from": "2026-01-01"}
     assert visitor.post(f"{address}/memberships", given).status_code == 303
     page = visitor.get(address).text
     assert "2026-01-01" in page
@@ -140,6 +143,9 @@ def test_a_disabled_account_is_out_at_once(office: Office) -> None:
     visitor.post(f"{address}/disable", {"reason": "离职"})
     assert "/sign-in" in clerk.get("/inbox").headers["Location"]
     assert 'class="ad-secret"' in visitor.post(f"{address}/enable").text
+    journal = visitor.get("/admin/journal").text
+    assert "原因: 离职" in journal
+    assert "reason" not in journal
 
 
 def test_an_import_is_previewed_cell_by_cell_and_writes_nothing(office: Office) -> None:
@@ -156,6 +162,7 @@ def test_an_import_is_previewed_cell_by_cell_and_writes_nothing(office: Office) 
     assert answer.status_code == 200
     assert "<code>A2</code>" in answer.text
     assert "没有写入任何内容" in answer.text
+    assert '<a href="/admin/import" aria-current="page">批量导入</a></li>' in answer.text
     assert "good.name" not in visitor.get("/admin/people").text
     again = workbook(office, {people_sheet: [{"登录名": "good.name", "姓名": "可以"}]})
     answer = visitor.post("/admin/import/preview", {"workbook": (again, "people.xlsx")})
@@ -264,6 +271,10 @@ def test_an_incident_is_retried_or_settled(office: Office) -> None:
                 at=clock.system_now(),
             )
     visitor = office.open(office.process)
+    home = visitor.get("/").text
+    assert "等我处置的异常" in home
+    assert "没人办理" in home
+    assert "没人办理" not in office.open(office.admin).get("/").text
     page = visitor.get("/admin/incidents").text
     assert "没人办理" in page
     settle = re.search(r"/admin/incidents/[0-9a-f]+/settle", page)

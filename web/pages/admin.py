@@ -13,8 +13,10 @@ from service.campaign import days, register
 from service.campaign.calendar import parse_day
 from service.errors import AppError, Conflict, Forbidden, Invalid, Text
 from service.identity import administration, directory, duties, organisations, people, tokens
+from service.identity.access import redacted_names
 from service.identity.organisations import UNIT
 from web.context import current_person, current_system
+from web.display import browser
 from web.failures import field_errors, status_of
 from web.language import current, gettext, say
 
@@ -91,7 +93,9 @@ def add_membership(person_id: str) -> ResponseReturnValue:
     try:
         code = request.form.get("organisation", "").strip()
         with current_system().database.read() as connection:
-            organisation_id = organisations.find(connection, code).id if code else None
+            organisation_id = (
+                organisations.find_named(connection, current_person(), code).id if code else None
+            )
         administration.add_membership(
             current_system(),
             current_person(),
@@ -278,9 +282,17 @@ def journal() -> ResponseReturnValue:
     asked = request.args.get("person") or None
     entries = administration.journal_entries(current_system(), current_person(), person_id=asked, limit=200)
     ids = {one for entry in entries for one in (entry.actor_id, entry.person_id) if one}
+    places = {str(entry.facts["organisation"]) for entry in entries if entry.facts.get("organisation")}
     with current_system().database.read() as connection:
         names = people.names(connection, ids)
-    return render_template("admin/journal.html", entries=entries, names=names, asked=asked)
+        bodies = redacted_names(connection, current_person(), places)
+    roles = {one.role: one.label for one in administration.grantable(current_system())}
+    return render_template(
+        "admin/journal.html",
+        entries=[(one, _facts(one.facts, bodies, roles)) for one in entries],
+        names=names,
+        asked=asked,
+    )
 
 
 @page.get("/incidents")
@@ -366,6 +378,7 @@ def _person(person_id: str, *, password: str | None = None, error: AppError | No
         error=error,
         errors=field_errors(error) if error else {},
         grantable=administration.grantable(current_system()),
+        bodies=organisations.choices(current_system(), current_person()),
         own=person_id == current_person().id,
     )
 
@@ -522,8 +535,42 @@ def event_words(kind: str) -> str:
     return say(found) if found is not None else kind
 
 
+def _facts(facts: Mapping[str, Any], bodies: Mapping[str, str], roles: Mapping[str, Text]) -> list[str]:
+    """Return the facts of an entry in words; ids of rows say nothing to anybody."""
+    found = []
+    for key, value in facts.items():
+        if value in (None, "") or key in _IDS or key.endswith("_id"):
+            continue
+        if key == "organisation":
+            value = bodies.get(str(value), "—")
+        elif key == "role" and value in roles:
+            value = say(roles[value])
+        elif key == "agent":
+            value = browser(str(value))
+        elif isinstance(value, Mapping):
+            value = "、".join(f"{name} {one}" for name, one in value.items())
+        found.append(f"{say(_FACTS[key]) if key in _FACTS else key}: {value}")
+    return found
+
+
+_IDS = frozenset(("membership", "session", "token", "recusal"))
+
+_FACTS: Mapping[str, Text] = {
+    "login": Text("登录名", "login name"),
+    "reason": Text("原因", "reason"),
+    "role": Text("岗位", "role"),
+    "organisation": Text("机构", "organisation"),
+    "valid_from": Text("自", "from"),
+    "valid_to": Text("至", "to"),
+    "label": Text("名称", "name"),
+    "days": Text("天数", "days"),
+    "year": Text("年份", "year"),
+    "rows": Text("行数", "rows"),
+    "agent": Text("浏览器", "browser"),
+}
+
 _EVENTS: Mapping[str, Text] = {
-    "sign_in.ok": Text("登录", "signed in"),
+    "sign_in": Text("登录", "signed in"),
     "sign_in.demo": Text("演示切换身份", "demo sign-in"),
     "sign_in.failed": Text("登录失败", "sign-in failed"),
     "sign_in.blocked": Text("登录被锁定", "sign-in blocked"),
@@ -544,6 +591,9 @@ _EVENTS: Mapping[str, Text] = {
     "unit.change": Text("修改单位信息", "changed a unit"),
     "calendar.import": Text("导入放假安排", "imported a year's holidays"),
     "import.run": Text("批量导入", "imported a workbook"),
+    "recusal.declare": Text("申报回避", "declared a recusal"),
+    "recusal.withdraw": Text("撤回回避", "withdrew a recusal"),
+    "command": Text("命令行操作", "a command at the server"),
     "token.create": Text("建立令牌", "made a token"),
     "token.revoke": Text("作废令牌", "revoked a token"),
 }
