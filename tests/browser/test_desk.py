@@ -178,7 +178,11 @@ def test_the_diagram_marks_where_it_stands_and_keeps_the_mark_of_its_makers(visi
     page = visit(desk.checker)
     _open_first(page)
     page.get_by_role("link", name="流程图").click()
-    expect(page.locator(".djs-element.is-current")).to_have_count(1)
+    current = page.locator(".djs-element.is-current")
+    expect(current).to_have_count(1)
+    # In view, and in another colour than what is over.
+    expect(current).to_be_in_viewport()
+    expect(current.locator(".djs-visual > rect").first).to_have_css("fill", "rgb(251, 223, 157)")
     expect(page.locator(".djs-element.is-done").first).to_be_attached()
     expect(page.locator(".bjs-powered-by")).to_be_visible()
 

@@ -70,6 +70,9 @@ def test_pages_of_the_office_are_accessible(visit: Visit, everything: Person, ti
         page.goto(address)
         assert not too_wide(page), address
         assert audit(page) == [], address
+        # On a phone too, where the navigation scrolls sideways.
+        for here in page.locator("nav [aria-current=page], .cl-tabs [aria-current=page]").all():
+            expect(here).to_be_in_viewport(ratio=0.9)
     page.goto("/admin/people")
     page.locator("tbody a").first.click()
     assert not too_wide(page)
