@@ -1,6 +1,7 @@
 // Helps with filling in a form: drafts saved by themselves, conditions asked of the server, files sent as they are
 // chosen, rows added in place. Without it the same buttons reload the page.
 import { request, toast } from './base.js';
+import { findChoices, showProgress } from './filling/helpers.js';
 
 const form = document.querySelector('#form');
 const english = document.documentElement.lang.startsWith('en');
@@ -177,6 +178,8 @@ if (form) {
     }
   };
   if (items) prepare(items);
+  showProgress(form, items);
+  findChoices(form);
 
   const phrases = form.querySelector('[data-phrases]');
   if (phrases) {
