@@ -243,8 +243,14 @@ def test_a_unit_keeps_its_profile_and_a_military_one_is_never_public(office: Off
     refused = visitor.post(f"{address}/profile", change)
     assert refused.status_code == 422
     assert "学生人数" in refused.text
-    assert visitor.post(f"{address}/profile", {**change, "students": "812"}).status_code == 303
-    assert 'value="812"' in visitor.get(address).text
+    body = {"code": "D-1", "name": "市教育局", "kind": "municipal_department"}
+    visitor.post("/admin/organisations", body)
+    changed = {**change, "students": "812", "municipal_department_id": "市教育局"}
+    assert visitor.post(f"{address}/profile", changed).status_code == 303
+    page = visitor.get(address).text
+    assert 'value="812"' in page
+    # The department is there again, so that saving the next thing keeps it.
+    assert 'value="市教育局"' in page
     stale = visitor.post(f"{address}/profile", {**change, "students": "900"})
     assert stale.status_code == 409
 

@@ -407,6 +407,7 @@ def _organisations(given: Mapping[str, str] | None = None, error: AppError | Non
         unit_kinds=unit_kinds,
         areas=areas,
         area_labels={one.code: one.label for one in areas},
+        bodies=_bodies(),
         given=given or {},
         error=error,
         errors=field_errors(error) if error else {},
@@ -434,11 +435,17 @@ def _organisation(organisation_id: str, error: AppError | None = None) -> str:
         one=one,
         unit=unit,
         kinds=kinds,
+        bodies=_bodies(),
         fields=[field for field in directory.PROFILE.values() if field.name != "place_id"],
         error=error,
         errors=field_errors(error) if error else {},
         **context,
     )
+
+
+def _bodies() -> list[organisations.Organisation]:
+    """Return what may stand above others: all but units."""
+    return [one for one in organisations.choices(current_system(), current_person()) if one.kind != UNIT]
 
 
 def _calendar(error: Invalid | None = None) -> str:
@@ -489,7 +496,7 @@ def _body(name: str) -> str | None:
         return None
     try:
         with current_system().database.read() as connection:
-            return organisations.find(connection, code).id
+            return organisations.find_named(connection, current_person(), code).id
     except AppError as error:
         message = Text(f"没有代码为 {code[:40]} 的机构", f"No organisation has the code {code[:40]}")
         raise Invalid(message, fields={name: message}) from error
