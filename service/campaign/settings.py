@@ -33,8 +33,9 @@ class Setting:
 
     @property
     def chosen(self) -> Text | None:
-        """What the value of a choice is called."""
-        return self.choices.get(self.value) if self.type == "choice" else None
+        """What the value of a choice is called; None where it has no label."""
+        words = self.choices.get(self.value) if self.type == "choice" else None
+        return words if words is not None and words.zh != self.value else None
 
 
 def read_value(connection: Connection, plan_year_id: str, key: str) -> Any:
