@@ -221,6 +221,7 @@ def inspect(one: AtWork) -> None:
         one.become(inspector)
         one.open_task("现场独立评分", SCHOOL)
         one.fill({"得分": points, "扣分理由": "标识牌偏少", "本人独立评分": True})
+        expect(one.page.locator(".cl-filled")).to_have_text(re.compile(r"已填 (\d+)/\1 · 合计 [1-9]"))
         one.show("score-sheet")
         one.press("提交评分表")
     one.page.set_viewport_size(DESK)
