@@ -368,7 +368,9 @@ def _fired(system: System, job: Job, at: datetime, ok: bool) -> Fired:
         if (task_id := job.payload.get("task")) is not None:
             # A reminder is of a task.
             task = tables.task
-            named = connection.execute(select(task.c.name_zh, task.c.name_en).where(task.c.id == task_id)).one()
+            named = connection.execute(
+                select(task.c.name_zh, task.c.name_en).where(task.c.id == task_id)
+            ).one()
             name = Text(named.name_zh, named.name_en)
         if row is None:
             return Fired(at, job.kind, None, "", name, ok)
