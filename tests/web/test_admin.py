@@ -280,7 +280,10 @@ def test_an_incident_is_retried_or_settled(office: Office) -> None:
     home = visitor.get("/").text
     assert "等我处置的异常" in home
     assert "没人办理" in home
-    assert "没人办理" not in office.open(office.admin).get("/").text
+    elsewhere = office.open(office.admin).get("/").text
+    assert "没人办理" not in elsewhere
+    assert "最近的安全日志" in elsewhere
+    assert "最近的安全日志" not in home
     page = visitor.get("/admin/incidents").text
     assert "没人办理" in page
     settle = re.search(r"/admin/incidents/[0-9a-f]+/settle", page)

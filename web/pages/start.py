@@ -14,8 +14,9 @@ from service.campaign import overview
 from service.campaign.overview import Due
 from service.drafts import Draft
 from service.errors import AppError, Conflict, Forbidden, Invalid, Text
-from service.identity import duties
+from service.identity import administration, duties, people
 from service.identity.access import roles_in_force
+from service.identity.journal import SecurityEvent
 from service.inbox import TaskRow
 from service.incidents import Incident
 from service.instances import StartForm
@@ -45,10 +46,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Drafts of the procedure, open incidents, and the steps due this week (None: not theirs to oversee)."""
+    """Drafts of the procedure, open incidents, the newest of the security journal, and the steps due this week.
+
+    What is not theirs to oversee is empty, `due` None; `names` are of the people in the journal.
+    """
 
     drafts: list[Draft]
     incidents: list[Incident]
+    journal: tuple[SecurityEvent, ...]
+    names: Mapping[str, str]
     due: list[Due] | None
 
 
@@ -146,7 +152,15 @@ def _watch() -> Watch:
             due = overview.due_before(
                 connection, person, roles_in_force(connection), now(), now() + timedelta(days=7)
             )
+    journal: tuple[SecurityEvent, ...] = ()
+    names: Mapping[str, str] = {}
+    if person.has(duties.AUDITOR) or person.has(duties.ADMINISTRATOR):
+        journal = administration.journal_entries(system, person, limit=5)
+        with system.database.read() as connection:
+            names = people.names(connection, {one.person_id for one in journal if one.person_id})
     return Watch(
+        journal=journal,
+        names=names,
         drafts=drafts.list_drafts(system, person) if studio else [],
         incidents=incidents.list_open(system, person) if person.has(duties.PROCESS_ADMINISTRATOR) else [],
         due=due,
