@@ -169,6 +169,8 @@ def test_what_no_database_keeps_is_refused_on_pages_too(desk: Desk) -> None:
     answers.append(visitor.post("/start/desk", {"subject": "节\0水", "urgency": "urgent"}))
     for one in answers:
         assert (one.status_code, "NUL" in one.text) == (422, True)
+
+
 @pytest.mark.parametrize(
     ("agent", "words"),
     [
