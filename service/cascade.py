@@ -1,8 +1,8 @@
 """How far the machine has gone by itself: a circle of timers, messages or starts that never rests is stopped."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from service.engine.runtime import EngineIncident
 from service.errors import Text
@@ -24,16 +24,16 @@ class Cascade:
     started: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, payload: Mapping[str, Any]) -> "Cascade":
+    def of(cls, payload: Mapping[str, Any]) -> Self:
         """Return the cascade a job goes on with; one that had to wait for its instant begins anew."""
-        kept = payload.get("cascade") or {}
+        kept = payload.get("trail") or {}
         return cls(int(kept.get("steps", 0)), tuple(kept.get("started", ())))
 
     def after(self) -> dict[str, Any]:
         """Return what a job that follows at once carries along."""
         return {"steps": self.steps + 1, "started": list(self.started)}
 
-    def starting(self, key: str) -> "Cascade":
+    def starting(self, key: str) -> Self:
         """Return the cascade in which process `key` is started. Raises `EngineIncident` when it never ends."""
         if self.started.count(key) >= MOST_STARTS:
             raise EngineIncident(
@@ -43,7 +43,7 @@ class Cascade:
                     "stopped; check who sends the message that starts it",
                 )
             )
-        return Cascade(self.steps, (*self.started, key))
+        return replace(self, started=(*self.started, key))
 
     def check(self, element: str | None) -> None:
         """Raise `EngineIncident` when this has gone on for too long."""

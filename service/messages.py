@@ -164,7 +164,7 @@ def route(system: System, transaction: Transaction, sent: Mapping[str, Any], at:
                     "by": sent.get("by"),
                     # Whoever else it went to has it, even if this one should not.
                     "alone": not started and len(waiting) == 1,
-                    "cascade": sent.get("cascade"),
+                    "trail": sent.get("trail"),
                 },
                 due_at=at,
                 attempts=0,

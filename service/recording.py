@@ -290,7 +290,7 @@ def add_job(
     """Add a job of the step's instance to the transaction; see `jobs`."""
     step.left_jobs = True
     # What runs at once goes on with what led here; what has to wait begins anew.
-    carried = {"cascade": step.cascade.after()} if due_at <= step.at else {}
+    carried = {"trail": step.cascade.after()} if due_at <= step.at else {}
     step.connection.execute(
         _INSERT_JOB,
         {

@@ -465,7 +465,7 @@ def test_r20a_a_paused_application_is_looked_at_again_after_a_month(applying: Ci
     expire(city, held)
     forward(city, "qindu")
     expire(city, held, "active")
-    city.move_to("2026-09-01 10:00")
+    city.move_to("2026-09-04 00:00")
     assert the_application(city, "village").state == "office_intake"
 
 
@@ -487,8 +487,6 @@ def test_r13_what_was_forwarded_in_time_stays_so_while_its_title_is_reinspected(
     assert mine.arrived_at is not None
     assert (city_day(mine.arrived_at), mine.in_time) == (date(2026, 8, 5), True)
     assert mine.state == "office_intake"
-    city.move_to("2026-09-04 00:00")
-    assert the_application(city, "village").state == "late_pending"
 
 
 def test_r20a_a_title_that_expires_before_naming_is_reinspected_first(applying: City) -> None:
@@ -707,7 +705,7 @@ def test_r30_returned_by_the_channel_and_sent_again(applying: City) -> None:
     review(city, "education", "not_recommend")
     assert the_application(city, "school").state == "not_recommended"
     assert city.ended_at("application") == ["End"]
-    city.move_to("2026-08-02 09:00")
+    city.move_to("2026-08-04 00:00")
     assert city.ended_at("refusal_notice") == ["End_unread"], "it is not waited for longer than 30 days"
 
 
@@ -746,8 +744,6 @@ def test_r30_a_refused_unit_reads_why_and_the_file_says_by_whom(
     assert mine.closed
     assert changes(city, mine.id)[-1] == (mine.state, authority, why)
     assert city.task("of-school", "Read").filling.data["why_refused"] == why
-    city.move_to("2026-08-04 00:00")
-    assert city.ended_at("application") == ["End"], "unread refusals are not waited for longer than 30 days"
 
 
 def test_r30_the_office_lists_all_at_once_and_for_two_rounds_only(applying: City) -> None:

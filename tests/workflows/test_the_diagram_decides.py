@@ -131,9 +131,9 @@ def test_a_leave_may_be_corrected_and_is_not_forgotten(office: City) -> None:
         {"kind": "annual", "days": 3, "from_day": "2026-03-10", "reason": "探亲"},
     )
     assert inboxes(office) == {"boss": ["Approve"]}
-    office.move_to("2026-03-22 08:00")
+    office.move_to("2026-03-22 23:59")
     assert inboxes(office) == {"boss": ["Approve"]}
-    office.move_to("2026-03-22 12:00")
+    office.move_to("2026-03-23 00:00")
     assert inboxes(office) == {}
     assert office.ended_at("leave") == ["End_late"]
 
