@@ -73,8 +73,12 @@ def to_read(
     instance: RowMapping,
     one: Submission,
     at: datetime,
+    variables: Mapping[str, Any],
 ) -> forms.OptionSources:
-    """Return what the form of a submission offers, for its words: choices are kept as values, read as labels."""
+    """Return what the form of a submission offers, for its words: choices are kept as values, read as labels.
+
+    `variables` are the instance's as far as they are known: some sources ask them for a level.
+    """
     context = options.SourceContext(
         connection=connection,
         now=at,
@@ -85,6 +89,7 @@ def to_read(
         unit_id=instance["unit_id"],
         organisation_id=one.organisation_id,
         person_id=one.by,
+        variables=variables,
     )
     return to_show(form, Filling(options.sources_for(context), {}, {}, {})).sources
 

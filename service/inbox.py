@@ -308,7 +308,7 @@ def get(system: System, person: Person, task_id: str) -> TaskView:
             access=element.fields,
             filling=filling.to_show(form, shown),
             outcomes=element.outcomes,
-            shows=_earlier(system, connection, procedure, element, instance, now),
+            shows=_earlier(system, connection, procedure, element, instance, now, shown.names),
             sent_back=_sent_back(system, connection, row),
             may=_may(person, row),
             draft_saved_at=draft[1] if draft else None,
@@ -332,13 +332,14 @@ def shown(
     one: Submission,
     name: Text,
     at: datetime,
+    variables: Mapping[str, Any] | None = None,
 ) -> Shown | None:
-    """Return a submission with its form to read; None when it had no form."""
+    """Return a submission with its form to read; None when it had no form. `variables`: see `filling.to_read`."""
     if one.form is None or one.form not in procedure.forms:
         return None
     form = procedure.forms[one.form]
     names = people.names(connection, [one.by] if one.by else [])
-    sources = filling.to_read(connection, procedure, form, instance, one, at)
+    sources = filling.to_read(connection, procedure, form, instance, one, at, variables or {})
     outcome = pressed(system, connection, one)
     return Shown(name, form, sources, one.data, names.get(one.by or ""), one.at, outcome, one.opinion)
 
@@ -545,6 +546,7 @@ def _earlier(
     element: Element,
     instance: RowMapping,
     at: datetime,
+    variables: Mapping[str, Any],
 ) -> list[Shown]:
     """Return the latest submission of each form the diagram wants shown (`cl:show`), in its order."""
     found = []
@@ -552,7 +554,7 @@ def _earlier(
         latest = submissions(connection, instance["matter_id"], name)
         if latest and name in procedure.forms:
             title = procedure.forms[name].title
-            one = shown(system, connection, procedure, instance, latest[-1], title, at)
+            one = shown(system, connection, procedure, instance, latest[-1], title, at, variables)
             if one is not None:
                 found.append(one)
     return found

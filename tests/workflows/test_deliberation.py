@@ -266,6 +266,14 @@ def test_who_is_never_deliberated_lapses_with_the_next_year(applying: City) -> N
     assert states(city) == ("lapsed", "lapsed")
 
 
+def test_who_votes_reads_the_pack_with_its_units(applying: City) -> None:
+    city = scored(applying)
+    compile_pack(city)
+    (pack,) = city.task("chair", "Vote").shows
+    rows = pack.sources.rows("applications_to_judge", "scored waitlisted")
+    assert {row.label.zh for row in rows} == {"演示school", "演示hotel"}
+
+
 def posted(city: City) -> list[list[str]]:
     """Whom each notice posts."""
     with city.system.database.read() as connection:
