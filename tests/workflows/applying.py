@@ -1,12 +1,13 @@
 """A city in which units apply: the processes from the application to the plaque, and short ways through them."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from sqlalchemy import select
 
 from service import matters
-from service.campaign import applications, settings, titles
+from service.campaign import applications, settings, titles, windows
 from service.clock import city_day
 from service.config import Settings
 from service.identity import people
@@ -202,8 +203,8 @@ def to_the_office(city: City, unit: str, who: str, *, level: str = "city", **cha
     check(city)
 
 
-def deliberate(city: City, level: str = "city", said: Mapping[str, str] | None = None) -> None:
-    """Take a deliberation from its start to the chair's signature; `said` is a vote by application id."""
+def compile_pack(city: City, level: str = "city") -> None:
+    """The office submits all who passed to the committee."""
     city.start("clerk", "deliberation", plan_year_id=year_id(city), level=level)
     city.do(
         "clerk",
@@ -211,6 +212,11 @@ def deliberate(city: City, level: str = "city", said: Mapping[str, str] | None =
         "submit",
         lambda view: {"candidates": rows_of(view, "candidates", included=True), "meeting_day": "2026-09-15"},
     )
+
+
+def deliberate(city: City, level: str = "city", said: Mapping[str, str] | None = None) -> None:
+    """Take a deliberation from its start to the chair's signature; `said` is a vote by application id."""
+    compile_pack(city, level)
     vote(city, said)
     city.do("chair", "Determine", "sign", {"minutes_number": "纪要1"})
 
@@ -236,6 +242,25 @@ def post(city: City, who: str = "poster") -> None:
         "publish",
         {"notice_heading": "公示", "notice_body": "现予公示", "notice_contact": "000-1"},
     )
+
+
+def extend(city: City, window: str, until: date, *, body: str | None = None) -> None:
+    """Extend a window of the year by the committee's decision, for all or for one body."""
+    with city.system.database.write() as connection:
+        at = city.system.now(connection)
+        windows.extend(
+            connection,
+            year_id(city),
+            window,
+            extended_to=until,
+            authority="市创绿组委会",
+            reason="暴雨",
+            document_number="延1",
+            decided_on=city_day(at),
+            at=at,
+            by=None,
+            organisation_id=city.bodies[body] if body is not None else None,
+        )
 
 
 def name_them(city: City, number: str | None = None) -> None:

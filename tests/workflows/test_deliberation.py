@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service import inbox, tasks
-from service.campaign import decisions, notices, plans, quotas, titles, windows
+from service.campaign import decisions, notices, plans, quotas, titles
 from service.errors import Conflict, Invalid
 from service.identity import directory
 from service.store.identity import recusal
@@ -15,8 +15,10 @@ from tests.workflows.applying import (
     act,
     act_in,
     add_post,
+    compile_pack,
     decide,
     deliberate,
+    extend,
     form_team,
     inspect,
     name_them,
@@ -105,13 +107,7 @@ def test_votes_are_counted_without_who_stands_aside(applying: City) -> None:
                     declared_at=city.system.now(connection),
                 )
             )
-    city.start("clerk", "deliberation", plan_year_id=year_id(city), level="city")
-    city.do(
-        "clerk",
-        "Compile",
-        "submit",
-        lambda view: {"candidates": rows_of(view, "candidates", included=True), "meeting_day": "2026-09-15"},
-    )
+    compile_pack(city)
     for who, said in (("chair", "favour"), ("member-1", "against"), ("member-2", "aside")):
         cast = {school: said}
         city.do(
@@ -204,13 +200,7 @@ def test_who_waits_is_judged_again_when_there_is_a_place(applying: City) -> None
 def test_r23_a_tie_is_not_approved(applying: City) -> None:
     city = scored(applying)
     school = the_application(city, "school").id
-    city.start("clerk", "deliberation", plan_year_id=year_id(city), level="city")
-    city.do(
-        "clerk",
-        "Compile",
-        "submit",
-        lambda view: {"candidates": rows_of(view, "candidates", included=True), "meeting_day": "2026-09-15"},
-    )
+    compile_pack(city)
     # One for, one against, one stands aside.
     for who, said in (("chair", "favour"), ("member-1", "against"), ("member-2", "aside")):
         cast = {school: said}
@@ -235,17 +225,6 @@ def test_who_still_waits_at_the_end_of_the_year_may_apply_next_year(applying: Ci
     assert the_application(city, "school").state == "waitlisted"
     city.move_to("2027-01-01 00:00")
     assert the_application(city, "school").state == "lapsed"
-
-
-def compile_pack(city: City) -> None:
-    """The office submits all who passed to the committee."""
-    city.start("clerk", "deliberation", plan_year_id=year_id(city), level="city")
-    city.do(
-        "clerk",
-        "Compile",
-        "submit",
-        lambda view: {"candidates": rows_of(view, "candidates", included=True), "meeting_day": "2026-09-15"},
-    )
 
 
 def test_who_is_being_voted_on_does_not_lapse_with_the_year(applying: City) -> None:
@@ -341,18 +320,7 @@ def test_g14_a_place_stays_taken_while_a_naming_pauses(applying: City) -> None:
             connection, code="inn", name="演示inn", kind="unit", area_code="610422", valid_from=SINCE
         )
         directory.insert_profile(connection, other, {"unit_kind": "hotel"}, at=city.system.now(connection))
-        windows.extend(
-            connection,
-            year_id(city),
-            "submission",
-            extended_to=date(2026, 9, 2),
-            authority="市创绿组委会",
-            reason="暴雨",
-            document_number="延1",
-            decided_on=date(2026, 8, 10),
-            at=city.system.now(connection),
-            by=None,
-        )
+    extend(city, "submission", date(2026, 9, 2))
     city.units["inn"] = other
     add_post(city, "of-inn", "applicant", other)
     grant(city, "inn", "county", on="2025-06-01", namer="sanyuan", term=False)

@@ -15,6 +15,7 @@ from tests.workflows.applying import (
     add_post,
     check,
     decide,
+    extend,
     form_team,
     inspect,
     report,
@@ -201,20 +202,7 @@ def test_g12_an_extension_of_the_inspections_for_a_body_holds_for_its_units(appl
     city = at_the_office(applying)
     with pytest.raises(Invalid, match="可延期者：市创绿"):
         form_team(city, "2026-09-15")
-    with city.system.database.write() as connection:
-        windows.extend(
-            connection,
-            year_id(city),
-            "inspection",
-            extended_to=date(2026, 9, 20),
-            authority="市创绿组委会",
-            reason="学校暑假",
-            document_number="延1",
-            decided_on=date(2026, 8, 11),
-            at=city.system.now(connection),
-            by=None,
-            organisation_id=city.bodies["education"],
-        )
+    extend(city, "inspection", date(2026, 9, 20), body="education")
     form_team(city, "2026-09-15")
     city.move_to("2026-09-15 00:00")
     assert city.waiting("inspector-1", "Score")
