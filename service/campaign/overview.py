@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from service.campaign import bodies, plans, progress, quotas, settings, titles
 from service.campaign.plans import WorkItem
@@ -407,11 +407,35 @@ def overdue(
     return OverdueList(seen, len(rows) - len(seen))
 
 
+@dataclass(frozen=True, slots=True)
+class DueSteps:
+    """How many open steps are late and how many soon will be, and the longest overdue of them."""
+
+    late: int
+    soon: int
+    first: list[Due]
+
+
 def due_before(
-    connection: Connection, person: Person, roles: Mapping[str, Role], at: datetime, until: datetime
-) -> list[Due]:
-    """Return the open steps due before `until` in the matters a person may read, the longest overdue first."""
+    connection: Connection,
+    person: Person,
+    roles: Mapping[str, Role],
+    at: datetime,
+    until: datetime,
+    *,
+    limit: int = 8,
+) -> DueSteps:
+    """Return the open steps due before `until` in the matters a person may see; the first `limit` one by one."""
     task = tables.task
+    wanted = and_(
+        task.c.state == "open", task.c.due_at < until, visible_matters(connection, person, roles, at)
+    )
+    late, every = connection.execute(
+        select(func.count().filter(task.c.due_at < at), func.count())
+        .select_from(task)
+        .join(tables.matter, tables.matter.c.id == task.c.matter_id)
+        .where(wanted)
+    ).one()
     rows = connection.execute(
         select(
             task.c.matter_id,
@@ -422,11 +446,12 @@ def due_before(
             task.c.due_at,
         )
         .join(tables.matter, tables.matter.c.id == task.c.matter_id)
-        .where(task.c.state == "open", task.c.due_at < until, visible_matters(connection, person, roles, at))
+        .where(wanted)
         .order_by(task.c.due_at, task.c.id)
+        .limit(limit)
     ).all()
     names = redacted_names(connection, person, {row.organisation_id for row in rows if row.organisation_id})
-    return [
+    first = [
         Due(
             row.matter_id,
             Text(row.name_zh, row.name_en),
@@ -437,6 +462,7 @@ def due_before(
         )
         for row in rows
     ]
+    return DueSteps(late, every - late, first)
 
 
 def funnel(connection: Connection, labels: Sequence[tuple[str, Text]], at: datetime) -> list[FunnelRow]:

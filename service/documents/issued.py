@@ -16,6 +16,7 @@ from service.errors import NotFound, Text
 from service.forms import ROW
 from service.identity import duties, organisations, people
 from service.identity.access import (
+    is_withheld,
     may_read_matter,
     may_see_matter,
     redacted_names,
@@ -198,9 +199,15 @@ class Results:
 
 
 def results(system: System, person: Person, matter_id: str) -> Results:
-    """Return what came of a matter. Raises `NotFound` for who may not see it."""
+    """Return what came of a matter; nothing of a military unit's to who stands outside its channel (R09).
+
+    Raises `NotFound` for who may not see the matter.
+    """
     with system.database.read() as connection:
-        _require_matter(system, connection, person, matter_id)
+        if not may_see_matter(connection, person, matter_id, system.now(connection)):
+            raise _unknown()
+        if is_withheld(connection, person, matter_id):
+            return Results([], [])
         posted = connection.execute(
             select(notice.c.id, notice.c.heading, notice.c.closes_on)
             .join(notice_item, notice_item.c.notice_id == notice.c.id)

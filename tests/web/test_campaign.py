@@ -140,6 +140,14 @@ def test_r09_lists_name_a_military_unit_in_its_channel_only(campaign: Campaign) 
     assert "涉军" not in other
 
 
+def test_r09_who_reads_all_sees_how_far_a_military_units_matter_is_and_no_more(campaign: Campaign) -> None:
+    page = campaign.visitor("boss").get(f"/matters/{campaign.matter_of('barracks')}")
+    assert page.status_code == 200
+    assert "某涉军单位" in page.text
+    for secret in ("演示barracks", "of-barracks", "补交"):
+        assert secret not in page.text
+
+
 def test_settings_stand_beside_their_sources(campaign: Campaign) -> None:
     page = campaign.visitor("clerk").get("/board/settings").text
     assert "计划原文四（三）" in page

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from service import drafts, inbox, incidents, instances, matters
 from service.campaign import overview
-from service.campaign.overview import Due
+from service.campaign.overview import DueSteps
 from service.drafts import Draft
 from service.errors import AppError, Conflict, Forbidden, Invalid, Text
 from service.identity import administration, duties, people
@@ -55,7 +55,7 @@ class Watch:
     incidents: list[Incident]
     journal: tuple[SecurityEvent, ...]
     names: Mapping[str, str]
-    due: list[Due] | None
+    due: DueSteps | None
 
 
 @page.get("/")
@@ -146,7 +146,7 @@ def _watch() -> Watch:
     """Return what a person's duties ask them to look at, beside the tasks of their roles."""
     system, person = current_system(), current_person()
     studio = person.has(duties.DESIGNER) or person.has(duties.PUBLISHER)
-    due: list[Due] | None = None
+    due: DueSteps | None = None
     if any(person.has(one) for one in duties.READS_ALL):
         with system.database.read() as connection:
             due = overview.due_before(
